@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+
+	"longhand/app/draft"
 )
 
 // line writes v as one JSON object whose first key is "event".
@@ -33,6 +36,29 @@ func eventJSON(event string, v any) ([]byte, error) {
 		head = append(head, ',')
 	}
 	return append(head, body[1:]...), nil
+}
+
+// event writes a draft's event.
+func (e *env) event(ev draft.Event) error {
+	b, err := draft.Marshal(ev)
+	if err != nil {
+		return err
+	}
+	_, err = e.stdout.Write(append(b, '\n'))
+	return err
+}
+
+// lineError is the last line of a run that failed.
+func (e *env) lineError(err error) {
+	var h hinted
+	hint := draft.OrNull("")
+	if errors.As(err, &h) {
+		hint = draft.OrNull(h.hint)
+	}
+	e.line("error", struct {
+		Message string       `json:"message"`
+		Hint    draft.OrNull `json:"hint"`
+	}{err.Error(), hint})
 }
 
 // terminal says whether a person watches f.

@@ -1,5 +1,7 @@
 package draft
 
+import "encoding/json"
+
 // Event is what happened while drafting. It is one of the types below and
 // nothing else. Marshalled as JSON its first key is "event".
 type Event interface{ event() string }
@@ -9,14 +11,25 @@ type Started struct {
 	ID          string `json:"id"`
 	Resumed     bool   `json:"resumed"`
 	Model       string `json:"model"`
-	ModelSHA256 string `json:"model_sha256"`
-	Adapter     string `json:"adapter"`
+	ModelSHA256 OrNull `json:"model_sha256"`
+	Adapter     OrNull `json:"adapter"`
 	Context     int    `json:"context"` // tokens
 	Seed        uint64 `json:"seed"`
 	Device      string `json:"device"`
 	Threads     int    `json:"threads"`
 	Target      int    `json:"target"` // words
-	Out         string `json:"out"`
+	Out         OrNull `json:"out"`
+}
+
+// OrNull is a string that is null in JSON where it is empty.
+type OrNull string
+
+// MarshalJSON writes null for "".
+func (s OrNull) MarshalJSON() ([]byte, error) {
+	if s == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(s))
 }
 
 // Think appends to the model's thinking.
@@ -33,14 +46,17 @@ type SectionBegun struct {
 
 // Text appends to a section.
 type Text struct {
-	Index int    `json:"index"`
-	Text  string `json:"text"`
+	Index  int     `json:"index"`
+	Text   string  `json:"text"`
+	Tokens []int32 `json:"tokens,omitempty"` // in the log: what it adds to the transcript
 }
 
 // Rewind keeps the first Chars code points of a section.
 type Rewind struct {
-	Index int `json:"index"`
-	Chars int `json:"chars"`
+	Index int  `json:"index"`
+	Chars int  `json:"chars"`
+	Keep  int  `json:"keep,omitempty"`  // in the log: tokens of the transcript that stay; 0: all
+	Again bool `json:"again,omitempty"` // in the log: the open turn goes on from there with other random numbers
 }
 
 // Engine says that the engine was started again or the transcript compacted.
@@ -97,6 +113,7 @@ type SectionPlan struct {
 	Point string   `json:"point"`
 	Beats []string `json:"beats"`
 	Words int      `json:"words"`
+	Flags []string `json:"flags"` // "repeats": its title or point says another's again
 }
 
 func (Started) event() string      { return "started" }

@@ -1,0 +1,87 @@
+package draft
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"longhand/engine"
+)
+
+// sampleModel opens the sample model in this process, or skips the test; with
+// REQUIRE_NATIVE=1 it fails instead.
+func sampleModel(t *testing.T, o engine.Options) *engine.Model {
+	t.Helper()
+	home := os.Getenv("LONGHAND_HOME")
+	if home == "" {
+		if h, err := os.UserHomeDir(); err == nil {
+			home = filepath.Join(h, ".local", "share", "longhand")
+		}
+	}
+	model := os.Getenv("LONGHAND_SAMPLE_MODEL")
+	if model == "" {
+		model = filepath.Join(home, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	}
+	if o.Library = os.Getenv("LONGHAND_LIBRARY"); o.Library == "" {
+		o.Library = filepath.Join(home, "lib", "llama-v0.5.0", "cpu")
+	}
+	for _, path := range []string{o.Library, model} {
+		if _, err := os.Stat(path); err != nil {
+			if os.Getenv("REQUIRE_NATIVE") == "1" {
+				t.Fatalf("REQUIRE_NATIVE is set, but %s is missing", path)
+			}
+			t.Skipf("skipped: %s is missing; make test fetches it", path)
+		}
+	}
+	m, err := engine.Open(model, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// memory is a log that keeps its records.
+type memory struct{ records []Record }
+
+func (m *memory) Append(r Record) error {
+	m.records = append(m.records, r)
+	return nil
+}
+
+func TestSampleModelWritesAWholeDraft(t *testing.T) {
+	m := sampleModel(t, engine.Options{Context: 2048})
+	log := &memory{}
+	first := []Record{Started{ID: "t", Seed: 1, Target: 700}, Request{Prompt: "Write a guide to keeping bees in a small garden.", Words: 700}}
+	for _, r := range first {
+		log.Append(r)
+	}
+	p, err := Extend(nil, first...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Writer{Engine: m, Log: log}
+	var last Event
+	for ev, err := range w.Write(context.Background(), p) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = ev
+	}
+	f, ok := last.(Finished)
+	if !ok {
+		t.Fatalf("the last event is %T", last)
+	}
+	if f.Words < 665 || f.Words > 735 || f.Sections != 2 || f.Flagged > 0 {
+		t.Errorf("finished %+v", f)
+	}
+	q, err := Replay(log.records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.Markdown() != p.Markdown() {
+		t.Error("the log replayed differs from the draft")
+	}
+	t.Logf("%+v\n%s", f, p.Markdown())
+}

@@ -1,0 +1,171 @@
+package draft
+
+import (
+	"strconv"
+	"strings"
+
+	"longhand/engine"
+)
+
+// One pass: a model that was trained to it (LongWriter-Zero) thinks in <think>
+// and writes the whole in <answer>; the last closing tag may be missing. The
+// draft is one section without a title. Its length is the model's; the guard
+// still takes repetition back, and a full transcript is compacted to the
+// request and the end of the text.
+
+// tagReader splits a stream into text and the tags think and answer. What may
+// be the beginning of a tag is held back.
+type tagReader struct{ held string }
+
+type tagged struct{ tag, text string }
+
+var tags = []string{"<think>", "</think>", "<answer>", "</answer>"}
+
+func (t *tagReader) read(text string) []tagged {
+	var out []tagged
+	say := func(s string) {
+		if s != "" {
+			out = append(out, tagged{text: s})
+		}
+	}
+	t.held += text
+	for {
+		i := strings.IndexByte(t.held, '<')
+		if i < 0 {
+			say(t.held)
+			t.held = ""
+			return out
+		}
+		say(t.held[:i])
+		t.held = t.held[i:]
+		tag, may := "", false
+		for _, x := range tags {
+			if strings.HasPrefix(t.held, x) {
+				tag = x
+			}
+			may = may || strings.HasPrefix(x, t.held)
+		}
+		switch {
+		case tag != "":
+			out = append(out, tagged{tag: tag})
+			t.held = t.held[len(tag):]
+		case may:
+			return out
+		default:
+			say("<")
+			t.held = t.held[1:]
+		}
+	}
+}
+
+// passPrompt is the request as a model trained to one pass expects it, in words
+// of our own: what to do, where thinking and the work stand, then the turns.
+func passPrompt(question string) string {
+	return "A conversation between a user and an assistant. The user asks for a piece of writing or another task. The assistant first thinks deeply, plans the work, weighs several ways to do it, and checks coherence, clarity, style, tone, audience and purpose; then it writes the final work. " +
+		"The thinking stands in <think> </think>, the work in <answer> </answer>: <think> planning, outline, style, audience, review </think> <answer> the final work after refinement </answer>. " +
+		"<|user|>: " + question + " <|assistant|>:"
+}
+
+func (r *run) passPieces(text string) []engine.Piece {
+	question := requestText(r.p, r.share(40))
+	if n := r.p.Target; n > 0 && WordsAsked(r.p.Request.Prompt) == 0 {
+		question += "\nLength: about " + strconv.Itoa(n) + " words."
+	}
+	name := strings.ToLower(r.info.Name + " " + r.info.Path)
+	if r.info.Chat.Source == "none" || strings.Contains(name, "longwriter-zero") {
+		return []engine.Piece{{Text: r.info.Chat.Start, Special: true}, {Text: passPrompt(question), Special: false}, {Text: text, Special: false}}
+	}
+	head, _ := r.info.Chat.Begin("Think first, in <think> </think>; then write the whole work, and nothing else, in <answer> </answer>.")
+	return append(head, r.info.Chat.Ask(question, false, text)...)
+}
+
+func (r *run) onePass() error {
+	p := r.p
+	if !p.Planned {
+		if err := r.passThink(); err != nil {
+			return err
+		}
+		o := Outline{Title: title(p.Request.Prompt), Sections: []SectionPlan{{Beats: []string{}, Flags: []string{}, Words: p.Request.Words}}}
+		if err := r.commit(o); err != nil {
+			return err
+		}
+		if err := r.commit(PlanDone{Target: p.Request.Words, Cost: r.takeCost()}); err != nil {
+			return err
+		}
+	}
+	r.guard = newGuard(p)
+	if p.Started.Resumed {
+		if err := r.tellWhere(); err != nil {
+			return err
+		}
+	}
+	s := &p.Sections[0]
+	if !s.Begun {
+		if err := r.commit(SectionBegun{Target: p.Target}); err != nil {
+			return err
+		}
+	}
+	for !s.Done {
+		if err := r.passTurn(s); err != nil {
+			return err
+		}
+	}
+	return r.finish()
+}
+
+// passTurn writes until the model ends or the transcript is full.
+func (r *run) passTurn(s *Section) error {
+	n := len(s.Turns)
+	if n > 0 && s.Turns[n-1].Ended == "" {
+		return r.write1(0)
+	}
+	if n > 0 && s.Turns[n-1].Ended != "room" {
+		flags := []string{}
+		if s.Turns[n-1].Ended == "loop" {
+			flags = append(flags, "loop")
+		}
+		return r.commit(SectionDone{Words: CountWords(s.Text), Target: s.Target, Flags: flags})
+	}
+	text := "<think>\n" + firstWords(r.p.Thinking, r.share(20)) + "\n</think>\n<answer>\n" + lastWords(s.Text, r.share(30))
+	ids, err := r.Engine.Tokenize(r.ctx, r.passPieces(text)...)
+	if err != nil {
+		return err
+	}
+	r.fresh = n > 0
+	if err := r.commit(Compacted{Tokens: ids}); err != nil {
+		return err
+	}
+	return r.commit(TurnBegun{Kind: "pass"})
+}
+
+// passThink streams what stands before the answer.
+func (r *run) passThink() error {
+	ids, err := r.Engine.Tokenize(r.ctx, r.passPieces("<think>\n")...)
+	if err != nil {
+		return err
+	}
+	req := engine.Request{Prompt: ids, MaxTokens: min(3000, r.info.Context/2), Sampling: engine.Sampling{Temperature: r.temperature(), TopK: 60, TopP: 0.95, MinP: 0.05, Seed: r.seed(1)}}
+	reader := tagReader{}
+	return r.generate(req, func(t engine.Token) (bool, error) {
+		if t.End {
+			return false, nil
+		}
+		for _, part := range reader.read(t.Text) {
+			if part.tag == "</think>" || part.tag == "<answer>" {
+				return false, nil
+			}
+			if part.text != "" {
+				if err := r.commit(Think{Text: part.text}); err != nil {
+					return false, err
+				}
+			}
+		}
+		return true, nil
+	})
+}
+
+// title names a draft that has no outline after its request.
+func title(prompt string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(prompt), "\n")
+	return strings.TrimRight(firstWords(line, 10), " ,.;:")
+}

@@ -1,0 +1,253 @@
+package draft
+
+import (
+	"strings"
+
+	"longhand/engine"
+)
+
+// pen writes one open turn, sentence by sentence: a sentence that the guard
+// refuses is taken back and written again with other random numbers.
+type pen struct {
+	*run
+	k     int
+	s     *Section
+	t     *Turn
+	limit int // words of the section at which the turn hands over; 0: none
+
+	// The last boundary: behind a sentence that stands.
+	tokens int // length of the transcript
+	bytes  int // length of the section's text
+	words  int // of the section
+	whole  bool
+	tries  int
+	banned []int32
+}
+
+const mostTries = 3 // for one sentence
+
+// write1 writes section k's open turn to its end and closes it.
+func (r *run) write1(k int) error {
+	s := &r.p.Sections[k]
+	w := &pen{run: r, k: k, s: s, t: &s.Turns[len(s.Turns)-1]}
+	before := CountWords(s.Text[:w.t.Start])
+	w.limit = w.handOver(before)
+	w.mark(w.t.Base, w.t.Start, false)
+	if err := w.reread(); err != nil {
+		return err
+	}
+	why, err := "", error(nil)
+	for again := true; again; {
+		if why, again, err = w.stream(); err != nil {
+			return err
+		}
+	}
+	if err := w.trim(why); err != nil {
+		return err
+	}
+	close, err := r.Engine.Tokenize(r.ctx, r.info.Chat.End())
+	if err != nil {
+		return err
+	}
+	forced := 0
+	if w.t.Kind == "forced" {
+		forced = CountWords(s.Text) - before
+	}
+	r.learn(len(r.p.Transcript)-w.t.Base, CountWords(s.Text[w.t.Start:]))
+	return r.commit(TurnEnded{Index: k, Why: why, Forced: forced, Tokens: close, Cost: r.takeCost()})
+}
+
+// handOver is the section's length at which this beat has had its share.
+func (w *pen) handOver(before int) int {
+	beats := len(w.p.Outline.Sections[w.k].Beats)
+	if w.t.Kind != "beat" || w.t.Beat+1 >= beats || w.p.Request.Free {
+		return 0
+	}
+	return before + int(pace*float64(max(0, w.s.Target-before))/float64(beats-w.t.Beat))
+}
+
+// reread finds the last boundary of a turn that an earlier run left open.
+func (w *pen) reread() error {
+	if len(w.p.Transcript) <= w.t.Base {
+		return nil
+	}
+	end := w.t.Start + lastEnd(w.s.Text[w.t.Start:])
+	if end == len(w.s.Text) {
+		w.mark(len(w.p.Transcript), end, true)
+	}
+	return nil
+}
+
+func (w *pen) mark(tokens, bytes int, whole bool) {
+	w.tokens, w.bytes, w.whole, w.tries = tokens, bytes, whole, 0
+	w.words = CountWords(w.s.Text[:bytes])
+}
+
+// stream runs one request of the turn. again says that the turn goes on with
+// another request.
+func (w *pen) stream() (why string, again bool, err error) {
+	temp := min(w.temperature()+0.1*float32(w.tries), 1.2)
+	req := engine.Request{Prompt: w.p.Transcript[:w.t.Base], Completion: w.p.Transcript[w.t.Base:],
+		MaxTokens: w.info.Context - asideRoom - w.t.Base,
+		Sampling: engine.Sampling{Temperature: temp, TopK: 60, TopP: 0.95, MinP: 0.05, Ban: w.banned, NoEnd: w.t.Kind == "forced",
+			Seed: w.seed(uint64(w.k), uint64(len(w.s.Turns)), uint64(w.t.Redone)),
+			DRY:  engine.DRY{Multiplier: 0.8, Base: 1.75, AllowedLength: 3, Window: 2048, Breakers: w.breakers()}}}
+	if req.MaxTokens <= len(req.Completion) {
+		return "room", false, nil
+	}
+	// The request's slices are the transcript's own; what follows appends to it.
+	req.Prompt, req.Completion = clone(req.Prompt), clone(req.Completion)
+	why, again = "room", false
+	err = w.generate(req, func(tok engine.Token) (bool, error) {
+		var stop bool
+		var err error
+		why, again, stop, err = w.take(tok)
+		return !stop, err
+	})
+	return why, again, err
+}
+
+// take adds one token and looks whether a sentence, the turn or the section
+// ended with it.
+func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
+	w.cost.Sampled++
+	pending := w.s.Text[w.bytes:]
+	if tok.End {
+		if strings.TrimSpace(pending) == "" {
+			return "end", false, true, nil
+		}
+		if why, again, stop, err = w.close(len(w.p.Transcript), false); err != nil || stop {
+			if why == "room" && again { // it stands; only its ban was to be lifted
+				return "end", false, true, err
+			}
+			return why, again, stop, err
+		}
+		return "end", false, true, nil
+	}
+	if ended(pending, tok.Text) {
+		if why, again, stop, err = w.close(len(w.p.Transcript), strings.HasPrefix(strings.TrimLeft(tok.Text, " "), "\n")); err != nil || stop {
+			return why, again, stop, err
+		}
+	}
+	if err := w.put(tok); err != nil {
+		return "", false, true, err
+	}
+	pending = w.s.Text[w.bytes:]
+	if i := strings.Index(pending, "</answer>"); i >= 0 && w.t.Kind == "pass" {
+		err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.bytes+i])})
+		w.mark(len(w.p.Transcript), len(w.s.Text), true)
+		return "end", false, true, err
+	}
+	switch {
+	case strings.TrimSpace(pending) == "":
+	case strings.HasSuffix(pending, "\n"):
+		return w.close(len(w.p.Transcript), true)
+	case startsBreak(tok.Text), endsWide(pending):
+		return w.measure(pending)
+	}
+	return "room", false, false, nil
+}
+
+// put appends a token to the transcript and its text to the section. Blanks
+// before the first word of a turn are not text; a turn begins a paragraph.
+func (w *pen) put(tok engine.Token) error {
+	text := tok.Text
+	if len(w.s.Text) == w.t.Start {
+		text = strings.TrimLeft(text, " \t\r\n")
+		if text != "" && w.t.Start > 0 {
+			text = "\n\n" + text
+		}
+	}
+	return w.commit(Text{Index: w.k, Text: text, Tokens: []int32{tok.ID}})
+}
+
+// measure stops a sentence that runs out of its section or does not end.
+func (w *pen) measure(pending string) (why string, again, stop bool, err error) {
+	if w.p.Request.Free {
+		return "room", false, false, nil
+	}
+	n := CountWords(pending)
+	if w.t.Kind != "pass" && float64(w.words+n) > tooLong*float64(w.s.Target) {
+		if w.whole && float64(w.words) >= enough*float64(w.s.Target) {
+			return "full", false, true, nil
+		}
+		return w.refuse()
+	}
+	if n > longestLine {
+		return w.refuse()
+	}
+	return "room", false, false, nil
+}
+
+// close ends the pending sentence at so many tokens of the transcript.
+func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err error) {
+	sentence := strings.TrimSpace(w.s.Text[w.bytes:])
+	first := w.bytes == w.t.Start
+	if w.p.Request.Free {
+		w.mark(tokens, len(w.s.Text), endsSentence(sentence))
+		return "room", false, false, nil
+	}
+	if w.guard.offence(sentence, first, line) != "" {
+		return w.refuse()
+	}
+	w.guard.add(sentence)
+	w.mark(tokens, len(w.s.Text), endsSentence(sentence))
+	share := float64(w.words) / float64(max(1, w.s.Target))
+	if w.t.Kind == "pass" { // the length is the model's
+		share = 0
+	}
+	switch {
+	case w.whole && (share >= full || line && share >= (full+enough)/2):
+		return "full", false, true, nil
+	case w.whole && w.limit > 0 && w.words >= w.limit:
+		return "pace", false, true, nil
+	case w.banned != nil: // the ban was for this sentence only
+		w.banned = nil
+		return "room", true, true, nil
+	}
+	return "room", false, false, nil
+}
+
+// refuse takes the pending sentence back. After some tries the turn ends there.
+func (w *pen) refuse() (why string, again, stop bool, err error) {
+	w.tries++
+	w.banned = append(clone(w.banned), w.p.Transcript[w.tokens])
+	err = w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.bytes]), Keep: w.tokens, Again: true})
+	if w.tries > mostTries {
+		return "loop", false, true, err
+	}
+	return "", true, true, err
+}
+
+// trim drops what stands behind the last boundary of a turn that was stopped,
+// and half a sentence at the end of one that ended by itself.
+func (w *pen) trim(why string) error {
+	if w.p.Request.Free {
+		return nil
+	}
+	end, tokens := len(w.s.Text), len(w.p.Transcript)
+	if why != "end" && w.bytes < end {
+		end, tokens = w.bytes, w.tokens
+	}
+	text := w.s.Text[:end]
+	if line := text[strings.LastIndexByte(text, '\n')+1:]; end > w.t.Start && !endsSentence(text) && !listItem.MatchString(line) {
+		end = w.t.Start + lastEnd(text[w.t.Start:])
+	}
+	kept := strings.TrimRight(w.s.Text[:end], " \t\r\n")
+	if len(kept) == len(w.s.Text) {
+		return nil
+	}
+	return w.commit(Rewind{Index: w.k, Chars: chars(kept), Keep: tokens})
+}
+
+// breakers keep repetition of names and of the shape of text from being punished.
+func (w *pen) breakers() []string { return []string{"\n", ":", "\"", "*", "“", "”"} }
+
+// learn keeps the measure of tokens per word near this text's.
+func (r *run) learn(tokens, words int) {
+	if words > 20 {
+		r.perWord = 0.9*r.perWord + 0.1*min(max(float64(tokens)/float64(words), 1), 4)
+	}
+}
+
+func clone(ids []int32) []int32 { return append([]int32(nil), ids...) }

@@ -1,0 +1,176 @@
+package draft
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// Record is one thing that happened to a project: an event, or one of the
+// types below, which only the log sees.
+type Record interface{ event() string }
+
+// Log keeps records. Append returns when a kill of this process can no longer
+// lose the record.
+type Log interface{ Append(Record) error }
+
+// Cost is what a piece of work took.
+type Cost struct {
+	Prompt  int     `json:"prompt"`  // tokens decoded, not sampled
+	Sampled int     `json:"sampled"` // tokens sampled for the text, kept or not
+	Seconds float64 `json:"seconds"`
+}
+
+// Parts are the parts of a long outline, before their sections are planned.
+type Parts struct {
+	Title string `json:"title"` // of the whole
+	Parts []Part `json:"parts"`
+}
+
+// Part is one of them.
+type Part struct {
+	Title    string `json:"title"`
+	Point    string `json:"point"`
+	Sections int    `json:"sections"`
+}
+
+// planned is an outline in the making: its words are still weights.
+type planned Outline
+
+// PlanDone says that the outline stands and writing may begin.
+type PlanDone struct {
+	Target int `json:"target"` // words
+	Cost
+}
+
+// TurnBegun appends the question to the transcript.
+type TurnBegun struct {
+	Index  int     `json:"index"`
+	Kind   string  `json:"kind"`
+	Beat   int     `json:"beat"`
+	Tokens []int32 `json:"tokens"`
+}
+
+// TurnEnded closes the model's turn.
+type TurnEnded struct {
+	Index  int     `json:"index"`
+	Why    string  `json:"why"`
+	Forced int     `json:"forced"` // words
+	Tokens []int32 `json:"tokens"` // what closes the turn
+	Cost
+}
+
+// Compacted replaces the transcript.
+type Compacted struct {
+	Tokens  []int32   `json:"tokens"`
+	Bare    bool      `json:"bare"` // it holds no question yet: the next one carries the material
+	Notes   string    `json:"notes"`
+	Summary []Summary `json:"summary"`
+	Cost
+}
+
+func (Request) event() string   { return "request" }
+func (planned) event() string   { return "planned" }
+func (Parts) event() string     { return "parts" }
+func (PlanDone) event() string  { return "plan_done" }
+func (TurnBegun) event() string { return "turn" }
+func (TurnEnded) event() string { return "turn_done" }
+func (Compacted) event() string { return "compacted" }
+
+// Marshal writes a record as one JSON object whose first key is "event".
+func Marshal(r Record) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return nil, fmt.Errorf("draft: write %s: %w", r.event(), err)
+	}
+	body := bytes.TrimSpace(buf.Bytes())
+	head := `{"event":"` + r.event() + `"`
+	if len(body) > 2 {
+		head += ","
+	}
+	return append([]byte(head), body[1:]...), nil
+}
+
+// Unmarshal reads what Marshal wrote. Keys it does not know are passed over; an
+// unknown kind of record is an error.
+func Unmarshal(line []byte) (Record, error) {
+	var kind struct {
+		Event string `json:"event"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return nil, fmt.Errorf("draft: read a record: %w", err)
+	}
+	read, ok := readers[kind.Event]
+	if !ok {
+		return nil, fmt.Errorf("draft: read a record: unknown kind %q", kind.Event)
+	}
+	r, err := read(line)
+	if err != nil {
+		return nil, fmt.Errorf("draft: read a %s record: %w", kind.Event, err)
+	}
+	return r, nil
+}
+
+var readers = map[string]func([]byte) (Record, error){
+	"started": as[Started], "request": as[Request], "think": as[Think], "outline": as[Outline], "parts": as[Parts], "planned": as[planned], "plan_done": as[PlanDone],
+	"section": as[SectionBegun], "turn": as[TurnBegun], "text": as[Text], "rewind": as[Rewind], "turn_done": as[TurnEnded],
+	"compacted": as[Compacted], "engine": as[Engine], "section_done": as[SectionDone], "finished": as[Finished],
+}
+
+func as[R Record](line []byte) (Record, error) {
+	var r R
+	err := json.Unmarshal(line, &r)
+	return r, err
+}
+
+// Replay folds records into a project and checks that each fits what came
+// before, so that a log which was cut or mixed up is refused, not misread.
+func Replay(records []Record) (*Project, error) {
+	p, err := Extend(nil, records...)
+	if err == nil && p.ID == "" {
+		err = fmt.Errorf("draft: replay: the log holds no draft")
+	}
+	return p, err
+}
+
+func (p *Project) check(r Record) error {
+	index := 0
+	switch r := r.(type) {
+	case SectionBegun:
+		index = r.Index
+	case Text:
+		index = r.Index
+	case Rewind:
+		index = r.Index
+	case TurnBegun:
+		index = r.Index
+	case TurnEnded:
+		if index = r.Index; index >= 0 && index < len(p.Sections) && len(p.Sections[index].Turns) == 0 {
+			return fmt.Errorf("it ends a turn that did not begin")
+		}
+	case SectionDone:
+		index = r.Index
+	default:
+		return nil
+	}
+	if index < 0 || index >= len(p.Sections) {
+		return fmt.Errorf("section %d of %d", index, len(p.Sections))
+	}
+	return nil
+}
+
+// Extend folds more records into p, or into a new project where p is nil.
+func Extend(p *Project, records ...Record) (*Project, error) {
+	if p == nil {
+		p = &Project{}
+	}
+	for _, r := range records {
+		if err := p.check(r); err != nil {
+			return nil, fmt.Errorf("draft: %s record: %w", r.event(), err)
+		}
+		p.apply(r)
+	}
+	return p, nil
+}

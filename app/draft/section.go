@@ -1,0 +1,154 @@
+package draft
+
+import "strings"
+
+// Bounds of a section's length, as shares of its target.
+const (
+	enough   = 0.90 // a section the model ends from here on may end
+	full     = 0.97 // from here on it ends with the sentence
+	tooLong  = 1.10 // here it is cut
+	pace     = 1.25 // a turn hands over to the next beat at so much of its share
+	forcedIs = 0.25 // a section with a larger share of forced words is flagged
+	mostMore = 2    // turns "go on" before the end tokens are banned
+	mostHard = 3    // turns with the end tokens banned
+)
+
+// section writes section k to its end.
+func (r *run) section(k int) error {
+	s := &r.p.Sections[k]
+	if !s.Begun {
+		if err := r.commit(SectionBegun{Index: k, Title: r.p.Outline.Sections[k].Title, Target: r.target(k)}); err != nil {
+			return err
+		}
+	}
+	for {
+		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
+			if err := r.write1(k); err != nil {
+				return err
+			}
+		}
+		kind, beat, more := r.nextTurn(k)
+		if !more {
+			break
+		}
+		if err := r.openTurn(k, kind, beat); err != nil {
+			return err
+		}
+	}
+	return r.closeSection(k)
+}
+
+// target is the plan's, and a share of what the sections before it missed: at
+// most a fifth more, a tenth less.
+func (r *run) target(k int) int {
+	planned, written := 0, 0
+	for i := range k {
+		planned += r.p.Outline.Sections[i].Words
+		written += CountWords(r.p.Sections[i].Text)
+	}
+	words := r.p.Outline.Sections[k].Words
+	if r.p.Request.Free {
+		return words
+	}
+	extra := (planned - written) / (len(r.p.Sections) - k)
+	return words + min(max(extra, -words/10), words/5)
+}
+
+// nextTurn decides from the section as it stands what is asked next.
+func (r *run) nextTurn(k int) (kind string, beat int, more bool) {
+	s, beats := &r.p.Sections[k], len(r.p.Outline.Sections[k].Beats)
+	asked, gone, hard, ended, spare := 0, 0, 0, "", 4+s.Target/40
+	for _, t := range s.Turns {
+		switch t.Kind {
+		case "beat":
+			asked++
+		case "more":
+			gone++
+		case "forced":
+			hard++
+		case "room":
+			spare--
+		}
+		ended = t.Ended
+	}
+	words := CountWords(s.Text[:lastEnd(s.Text)])
+	share := float64(words) / float64(max(1, s.Target))
+	switch {
+	case r.p.Request.Free:
+		return "beat", asked, asked < max(1, beats)
+	case ended == "full", share >= enough:
+		return "", 0, false
+	case ended == "room" && spare > 0: // the transcript was full: go on after a compaction
+		return "room", asked - 1, true
+	case asked < max(1, beats):
+		return "beat", asked, true
+	case gone < mostMore:
+		return "more", gone, true
+	case hard < mostHard:
+		return "forced", gone + hard, true
+	}
+	return "", 0, false
+}
+
+// openTurn asks the model, after a compaction where the transcript has no room.
+func (r *run) openTurn(k int, kind string, beat int) error {
+	s, plan := &r.p.Sections[k], r.p.Outline.Sections[k]
+	need := r.need(k)
+	if kind != "beat" || beat > 0 { // mid-section: enough for this turn will do
+		need = min(need, 120+int(float64(s.Target)*r.perWord)/2)
+	}
+	if !r.room(need) {
+		if err := r.compact(k); err != nil {
+			return err
+		}
+	}
+	left := max(s.Target-CountWords(s.Text), 30)
+	if kind == "beat" {
+		answer := ""
+		if beat == 0 {
+			answer = "### " + plan.Title + "\n\n"
+		}
+		return r.ask(k, kind, beat, beatPrompt(r.p, k, beat, round10(left/max(1, len(plan.Beats)-beat))), answer)
+	}
+	return r.ask(k, kind, beat, morePrompt(r.p, k, beat, round10(left)), "")
+}
+
+// closeSection cuts the section to its last whole sentence and says how it went.
+func (r *run) closeSection(k int) error {
+	s := &r.p.Sections[k]
+	if !r.p.Request.Free {
+		if err := r.cutTo(k, lastEnd(s.Text)); err != nil {
+			return err
+		}
+	}
+	words := CountWords(s.Text)
+	done := SectionDone{Index: k, Words: words, Target: s.Target, ForcedWords: min(s.Forced, words), Flags: []string{}}
+	share := float64(words) / float64(max(1, s.Target))
+	flag := func(name string, set bool) {
+		if set && !r.p.Request.Free {
+			done.Flags = append(done.Flags, name)
+		}
+	}
+	flag("short", share < enough)
+	flag("long", share > tooLong)
+	loops := 0
+	for _, t := range s.Turns {
+		if t.Ended == "loop" {
+			loops++
+		}
+	}
+	flag("loop", loops > len(s.Turns)/2 && share < enough)
+	flag("forced", float64(done.ForcedWords) > forcedIs*float64(words))
+	return r.commit(done)
+}
+
+// cutTo keeps the first n bytes of the section.
+func (r *run) cutTo(k, n int) error {
+	s := &r.p.Sections[k]
+	if kept := strings.TrimRight(s.Text[:n], " \t\r\n"); len(kept) < len(s.Text) {
+		return r.commit(Rewind{Index: k, Chars: chars(kept)})
+	}
+	return nil
+}
+
+func round10(n int) int { return max(10, (n+5)/10*10) }
