@@ -22,10 +22,7 @@
 // child's, message.go for the lines.
 package child
 
-import (
-	"errors"
-	"strings"
-)
+import "errors"
 
 // A Protocol is what the two sides agree on.
 type Protocol struct {
@@ -65,13 +62,13 @@ func (p Protocol) error(f *failure) error {
 // Died says that the child ended although nobody asked it to.
 type Died struct {
 	State  string // "signal: killed", "exit status 2", or what it did to be killed
+	Reason string // the last line of its standard error that is not a stack trace; may be empty
 	Stderr string // the end of its standard error
 }
 
 func (d *Died) Error() string {
-	s := "the process died: " + d.State
-	if lines := strings.Split(strings.TrimSpace(d.Stderr), "\n"); lines[len(lines)-1] != "" {
-		s += ": " + lines[len(lines)-1]
+	if d.Reason == "" {
+		return "the process died: " + d.State
 	}
-	return s
+	return "the process died: " + d.Reason + " (" + d.State + ")"
 }

@@ -110,7 +110,7 @@ func handle(ctx context.Context, c *Call) error {
 		return fmt.Errorf("toy: fail: %w", errSpecial)
 	case "die":
 		c.Send(1)
-		fmt.Fprintln(os.Stderr, strings.Repeat("noise\n", 5000)+"GGML_ASSERT(x) failed")
+		fmt.Fprintln(os.Stderr, strings.Repeat("noise\n", 20000)+"GGML_ASSERT(x) failed")
 		os.Exit(7)
 	case "spin":
 		c.Send(1)

@@ -137,7 +137,7 @@ func (q *Process) read() {
 	q.stdout.Close()
 
 	q.mu.Lock()
-	q.err = q.reason()
+	q.err = q.why()
 	calls := q.calls
 	q.calls = nil
 	q.mu.Unlock()
@@ -200,8 +200,8 @@ func ended(err error) error {
 	return err
 }
 
-// reason is what calls that are still open return. The process is gone.
-func (q *Process) reason() error {
+// why is what calls that are still open return. The process is gone.
+func (q *Process) why() error {
 	if q.closing {
 		return fmt.Errorf("child: %w", os.ErrClosed)
 	}
@@ -209,7 +209,8 @@ func (q *Process) reason() error {
 	if q.wrong != "" {
 		state = q.wrong
 	}
-	return &Died{State: state, Stderr: q.stderr.String()}
+	stderr := q.stderr.String()
+	return &Died{State: state, Reason: reason(stderr), Stderr: stderr}
 }
 
 // PID is the process's number.

@@ -95,7 +95,7 @@ func TestErrorsOfTheHandlerSurvive(t *testing.T) {
 func TestStartRefusesWhatIsNoChild(t *testing.T) {
 	for as, want := range map[string]string{
 		"older": `it speaks "toy 0" where this program speaks "toy 1"`,
-		"exit":  "the process died: exit status 3: no such library",
+		"exit":  "the process died: no such library (exit status 3)",
 	} {
 		_, err := toy.Start(t.Context(), command(as))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -153,7 +153,7 @@ func TestDeathJoinsTheEndOfStandardError(t *testing.T) {
 			continue
 		}
 		var died *Died
-		if !errors.As(err, &died) || err.Error() != "the process died: exit status 7: GGML_ASSERT(x) failed" || len(died.Stderr) != tailBytes {
+		if !errors.As(err, &died) || err.Error() != "the process died: GGML_ASSERT(x) failed (exit status 7)" || len(died.Stderr) != tailBytes {
 			t.Fatal(err)
 		}
 	}
