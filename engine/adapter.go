@@ -33,7 +33,7 @@ func (m *Model) setAdapter(path string) error {
 		if m.adapter == 0 {
 			return nil
 		}
-		return m.attach(m.adapter, 0, "")
+		return m.attach(m.adapter, 0, "", "")
 	}
 	file := path
 	if info, err := os.Stat(path); err != nil {
@@ -42,6 +42,10 @@ func (m *Model) setAdapter(path string) error {
 		file = filepath.Join(path, "adapter.gguf")
 	}
 	if err := m.checkAdapter(file); err != nil {
+		return err
+	}
+	identity, err := fileIdentity(file)
+	if err != nil {
 		return err
 	}
 	mark := nativeLog.mark()
@@ -53,7 +57,7 @@ func (m *Model) setAdapter(path string) error {
 		return fmt.Errorf("it does not fit the model: %s", nativeLog.since(mark))
 	}
 	old := m.adapter
-	if err := m.attach(next, 1, path); err != nil {
+	if err := m.attach(next, 1, path, identity); err != nil {
 		llama.AdapterLoraFree(next)
 		return err
 	}
@@ -65,11 +69,11 @@ func (m *Model) setAdapter(path string) error {
 
 // attach makes an adapter the context's only one. The binding refuses an empty
 // list; at scale 0 llama.cpp leaves an adapter out.
-func (m *Model) attach(adapter llama.AdapterLora, scale float32, path string) error {
+func (m *Model) attach(adapter llama.AdapterLora, scale float32, path, identity string) error {
 	if status := llama.SetAdaptersLora(m.ctx, []llama.AdapterLora{adapter}, []float32{scale}); status != 0 {
 		return fmt.Errorf("llama.cpp refused it with status %d", status)
 	}
-	m.adapter = adapter
+	m.adapter, m.adapterIdentity = adapter, identity
 	m.forget()
 	m.mu.Lock()
 	m.info.Adapter = path

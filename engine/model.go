@@ -45,7 +45,9 @@ type Model struct {
 	breakers map[string][]bool // by breaker list: tokens that break a repetition
 	pieces   []string          // text of every token, once something needed it
 	adapter  llama.AdapterLora // attached, at scale 0 when detached
-	identity string            // of the model file and the settings that shape its state
+
+	identity        string // of the model file and the settings that shape its state
+	adapterIdentity string // of the attached adapter; "" for none
 
 	mu   sync.Mutex // guards info
 	info Info
@@ -112,6 +114,10 @@ func (m *Model) load(path string, header *ggufHeader, o Options) error {
 		return errors.New("the model has no KV cache")
 	}
 	m.partial = !llama.ModelIsRecurrent(m.model) && !llama.ModelIsHybrid(m.model)
+	if m.identity, err = fileIdentity(path); err != nil {
+		return err
+	}
+	m.identity += fmt.Sprintf(" %q %q %g %g", o.KVType, o.RopeScaling, o.RopeFreqBase, o.RopeFreqScale)
 	m.batch = llama.BatchInit(batchTokens, 0, 1)
 	m.readVocabulary()
 	m.describe(path, header, place, o)

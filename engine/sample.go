@@ -139,7 +139,7 @@ func (s *sampler) draw(u float64) (int32, error) {
 	}
 	best := s.best
 	if s.s.TopK > 0 && s.s.TopP > 0 && s.s.TopP < 1 {
-		best = best[:reach(best, float64(s.s.TopP)*mass(best, 1))]
+		best = best[:reach(best, float64(s.s.TopP)*mass(best, best[0].logit, 1))]
 	}
 	if s.s.MinP > 0 {
 		floor := float64(best[0].logit) + math.Log(float64(s.s.MinP))
@@ -148,7 +148,7 @@ func (s *sampler) draw(u float64) (int32, error) {
 		}
 	}
 	t := float64(s.s.Temperature)
-	target := u * mass(best, t)
+	target := u * mass(best, best[0].logit, t)
 	for _, c := range best {
 		if target -= math.Exp(float64(c.logit-best[0].logit) / t); target < 0 {
 			return c.id, nil

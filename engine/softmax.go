@@ -8,12 +8,10 @@ import (
 // greatest is the token with the highest logit, of equals the lowest id.
 func greatest(logits []float32) (int32, error) {
 	best, top := int32(-1), float32(math.Inf(-1))
-	for i, l := range logits {
-		if !(l <= top) {
-			if l != l {
-				return 0, errNaN
-			}
-			best, top = int32(i), l
+	for i := beyond(logits, 0, top); i < len(logits); i = beyond(logits, i+1, top) {
+		best, top = int32(i), logits[i]
+		if top != top {
+			return 0, errNaN
 		}
 	}
 	if best < 0 {
@@ -22,27 +20,38 @@ func greatest(logits []float32) (int32, error) {
 	return best, nil
 }
 
+// beyond is the first index from i on whose logit is above the limit or no
+// number. Nearly all are below, so eight are passed at a time.
+func beyond(logits []float32, i int, limit float32) int {
+	for ; i+8 <= len(logits); i += 8 {
+		l := (*[8]float32)(logits[i:])
+		if !(l[0] <= limit && l[1] <= limit && l[2] <= limit && l[3] <= limit &&
+			l[4] <= limit && l[5] <= limit && l[6] <= limit && l[7] <= limit) {
+			break
+		}
+	}
+	for i < len(logits) && logits[i] <= limit {
+		i++
+	}
+	return i
+}
+
 // topK appends the k highest logits to best, in order. One pass: a heap with
 // the lowest of the best on top, whose logit the others have to beat.
 func topK(best []candidate, logits []float32, k int) ([]candidate, error) {
 	least := float32(math.Inf(-1))
-	for i, l := range logits {
-		if l <= least {
-			continue
-		}
-		if l != l {
+	for i := beyond(logits, 0, least); i < len(logits); i = beyond(logits, i+1, least) {
+		c := candidate{int32(i), logits[i]}
+		if c.logit != c.logit {
 			return nil, errNaN
 		}
-		c := candidate{int32(i), l}
-		if len(best) < k {
-			if best = append(best, c); len(best) == k {
-				slices.SortFunc(best, func(a, b candidate) int { return above(b, a) })
-				least = best[0].logit
-			}
-			continue
+		if len(best) == k {
+			sink(best, c)
+			least = best[0].logit
+		} else if best = append(best, c); len(best) == k {
+			slices.SortFunc(best, func(a, b candidate) int { return above(b, a) })
+			least = best[0].logit
 		}
-		sink(best, c)
-		least = best[0].logit
 	}
 	slices.SortFunc(best, above)
 	return best, nil
@@ -84,7 +93,8 @@ func topP(best []candidate, logits []float32, p float64) ([]candidate, error) {
 	}
 	for below := float32(4); ; below *= 2 {
 		best = gather(best[:0], logits, high-below)
-		if mass(best, 1) >= want || below > 1000 {
+		if below > 1000 || mass(best, high, 1) >= want {
+			slices.SortFunc(best, above)
 			return best[:reach(best, want)], nil
 		}
 	}
@@ -97,24 +107,24 @@ func topMin(best []candidate, logits []float32, p float64) ([]candidate, error) 
 		return nil, err
 	}
 	floor := float64(logits[top]) + math.Log(p)
-	return gather(best, logits, float32(math.Nextafter(floor, math.Inf(-1)))), nil
+	best = gather(best, logits, math.Nextafter32(float32(floor), float32(math.Inf(-1))))
+	slices.SortFunc(best, above)
+	return best, nil
 }
 
-// gather appends the tokens with a logit of at least floor, in order.
+// gather appends the tokens with a logit of at least floor, by id.
 func gather(best []candidate, logits []float32, floor float32) []candidate {
-	for i, l := range logits {
-		if l >= floor {
-			best = append(best, candidate{int32(i), l})
-		}
+	floor = math.Nextafter32(floor, float32(math.Inf(-1)))
+	for i := beyond(logits, 0, floor); i < len(logits); i = beyond(logits, i+1, floor) {
+		best = append(best, candidate{int32(i), logits[i]})
 	}
-	slices.SortFunc(best, above)
 	return best
 }
 
-// mass is the sum of exp((logit - highest) / t) over ordered candidates.
-func mass(best []candidate, t float64) (sum float64) {
+// mass is the sum of exp((logit - high) / t).
+func mass(best []candidate, high float32, t float64) (sum float64) {
 	for _, c := range best {
-		sum += math.Exp(float64(c.logit-best[0].logit) / t)
+		sum += math.Exp(float64(c.logit-high) / t)
 	}
 	return sum
 }
@@ -140,15 +150,38 @@ func (b *blocks) sum(logits []float32, high float32, t float64) (total float64) 
 	b.sums = b.sums[:0]
 	for len(logits) > 0 {
 		n := min(blockSize, len(logits))
-		sum := 0.0
-		for _, l := range logits[:n] {
-			sum += math.Exp(float64(l-high) / t)
-		}
+		sum := sumExp(logits[:n], high, 1/t)
 		b.sums = append(b.sums, sum)
 		total += sum
 		logits = logits[n:]
 	}
 	return total
+}
+
+// powers holds 2^(j/2048).
+var powers = func() (t [2048]float64) {
+	for j := range t {
+		t[j] = math.Exp2(float64(j) / 2048)
+	}
+	return t
+}()
+
+// sumExp is the sum of exp((logit - high) scale), to 1e-14 of each term. Every
+// exponent is split into a multiple of ln 2 / 2048, looked up, and a rest for
+// which three terms of the series do: half the time of math.Exp, and a softmax
+// over a vocabulary is nothing else.
+func sumExp(logits []float32, high float32, scale float64) (sum float64) {
+	for _, l := range logits {
+		x := float64(l-high) * scale
+		if x < -700 {
+			continue
+		}
+		k := int64(x * (2048 / math.Ln2))
+		r := x - float64(k)*(math.Ln2/2048)
+		series := 1 + r*(1+r*(0.5+r*(1./6)))
+		sum += series * math.Float64frombits(math.Float64bits(powers[k&2047])+uint64(k>>11)<<52)
+	}
+	return sum
 }
 
 // draw draws from the whole softmax at temperature t: the first token at which
