@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"longhand/app/draft"
+	"longhand/app/store"
+	"longhand/assets"
+)
+
+// windowCmd opens the window. It is what Longhand does when it is asked
+// nothing else.
+type windowCmd struct{}
+
+// Run implements the command.
+func (windowCmd) Run(e *env) error {
+	a, err := openApp()
+	if err != nil {
+		return err
+	}
+	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
+	gone := make(chan struct{})
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	w := newWindow(ctx, a, onScreen(gone), e.ports())
+	err = runApp(a, w.win)
+	close(gone)
+	cancel()
+	w.wait(5 * time.Second)
+	if err != nil {
+		return err
+	}
+	return e.ctx.Err() // an interrupt closes the window too
+}
+
+// wait gives a draft that was under way time to stop.
+func (w *window) wait(most time.Duration) {
+	if w.run == nil {
+		return
+	}
+	select {
+	case <-w.run.ended:
+	case <-time.After(most):
+	}
+}
+
+func (e *env) ports() ports {
+	return ports{
+		start: e.start,
+		model: func(name string) (string, bool) {
+			_, m, err := e.model(name)
+			if err != nil {
+				return "", false
+			}
+			return m.Title, m.Sample
+		},
+		last: e.unfinished,
+		now:  time.Now,
+	}
+}
+
+// unfinished yields the draft that was written to last, if it is not finished.
+// What cannot be read is not offered; asking for it by name says why.
+func (e *env) unfinished(yield func(unfinished, error) bool) {
+	id, err := e.lastProject()
+	if err != nil {
+		return
+	}
+	records, err := store.Read(e.projectFolder(id))
+	if err != nil {
+		return
+	}
+	p, err := draft.Replay(records)
+	if err != nil || p.Done {
+		return
+	}
+	u := unfinished{id: id, title: p.Outline.Title, words: p.Words(), target: p.Target}
+	if u.title == "" {
+		u.title = p.Request.Prompt
+	}
+	yield(u, nil)
+}

@@ -1,0 +1,151 @@
+//go:build screenshot
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"longhand/app/draft"
+)
+
+// With the tag screenshot, tests open the real window on $DISPLAY, replay a
+// draft and take pictures of it into $SHOTS:
+//
+//	xvfb-run -s "-screen 0 1280x860x24" go test -tags screenshot,migrated_fynedo -run '^$' ./app
+//
+// Pictures are for people to look at; nothing is compared.
+func TestMain(m *testing.M) {
+	if err := takePictures(os.Getenv("SHOTS")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func takePictures(dir string) error {
+	a, err := openApp()
+	if err != nil {
+		return err
+	}
+	gone := make(chan struct{})
+	stage := &stage{}
+	w := newWindow(context.Background(), a, onScreen(gone), ports{
+		start: stage.start,
+		model: func(string) (string, bool) { return "SmolLM2 135M", true },
+		last:  func(func(unfinished, error) bool) {},
+		now:   stage.now,
+	})
+	var failed error
+	go func() {
+		time.Sleep(1500 * time.Millisecond)
+		for _, s := range shots(w, stage) {
+			w.screen.show(s.do)
+			time.Sleep(s.wait)
+			name := filepath.Join(dir, s.name+".png")
+			if out, err := exec.Command("import", "-window", "root", name).CombinedOutput(); err != nil && failed == nil {
+				failed = fmt.Errorf("import: %w: %s", err, out)
+			}
+		}
+		w.screen.show(w.win.Close)
+	}()
+	err = runApp(a, w.win)
+	close(gone)
+	return errors.Join(err, failed)
+}
+
+type shot struct {
+	name string
+	do   func()
+	wait time.Duration
+}
+
+func shots(w *window, s *stage) []shot {
+	dark := func(on bool) {
+		w.theme.pick(on)
+		w.app.Settings().SetTheme(w.theme)
+	}
+	upTo := func(share float64) func() { return func() { s.until <- share } }
+	const short, long = 700 * time.Millisecond, 2500 * time.Millisecond
+	return []shot{
+		{"01-first-run", func() { dark(false) }, short},
+		{"02-prompt", func() {
+			w.start.prompt.SetText(examples[0].prompt)
+			w.start.words.SetText("3000")
+			w.start.offer(unfinished{id: "x", title: "A handbook for a small garden", words: 1840, target: 3000})
+		}, short},
+		{"03-thinking", func() { s.reset(); w.start.send(); upTo(0.02)() }, long},
+		{"04-plan", upTo(-1), long},
+		{"05-writing-begins", upTo(0.11), long},
+		{"06-writing", upTo(0.5), long},
+		{"07-writing-dark", func() { dark(true) }, short},
+		{"08-thinking-again-dark", func() { w.desk.pick(thinkingItem) }, short},
+		{"09-scrolled-away", func() { dark(false); w.desk.pick(0) }, short},
+		{"10-paused", func() { w.pause() }, short},
+		{"11-narrow", func() { w.resume(); w.desk.pick(2); w.win.Resize(w.win.Content().MinSize()) }, short},
+		{"11a-stopped", func() { w.win.Resize(fyne.NewSize(1180, 780)); w.stop(); s.until <- 0.5 }, short},
+		{"12-finished", func() { s.reset(); w.desk.m.started.ID = "x"; w.goOn(); upTo(1)() }, 4 * time.Second},
+		{"13-finished-top", func() { w.desk.pick(0) }, short},
+		{"13a-saved", func() { w.write(filepath.Join(os.TempDir(), "The Letter from Tomorrow.md")) }, short},
+		{"14-save", func() { w.saveAs() }, short},
+		{"15-error", func() {
+			w.win.Canvas().Overlays().Top().Hide()
+			w.alert.show(hinted{fmt.Errorf("the model /home/marit/models/qwen2.5-3b.gguf is cut short: 412 of 1,929 MB are there"), "fetch it again with longhand models pull qwen2.5-3b, or choose another model with --model"})
+		}, short},
+		{"16-error-dark", func() { dark(true) }, short},
+		{"17-first-run-dark", func() { w.win.Canvas().Overlays().Top().Hide(); w.start.prompt.SetText(""); w.showStart() }, short},
+	}
+}
+
+// A stage plays the replay up to marks.
+type stage struct {
+	until chan float64
+	clock atomic.Int64
+}
+
+// now goes as fast as a model of about 350 words a minute would need.
+func (s *stage) now() time.Time { return time.Unix(0, s.clock.Load()) }
+
+func (s *stage) reset() { s.until = make(chan float64, 1) }
+
+func (s *stage) start(ctx context.Context, j job) iter.Seq2[draft.Event, error] {
+	events := replay(3000)
+	return func(yield func(draft.Event, error) bool) {
+		at := 0
+		for share := range s.until {
+			end := int(share * float64(len(events)))
+			if share < 0 { // to the plan
+				for end = at; ; end++ {
+					if _, ok := events[end-1].(draft.Outline); ok {
+						break
+					}
+				}
+			}
+			for ; at < end; at++ {
+				if !yield(events[at], nil) {
+					return
+				}
+				if _, ok := events[at].(draft.Text); ok {
+					s.clock.Add(int64(120 * time.Millisecond))
+				}
+				time.Sleep(500 * time.Microsecond)
+			}
+			if ctx.Err() != nil {
+				yield(nil, ctx.Err())
+				return
+			}
+			if at == len(events) {
+				return
+			}
+		}
+	}
+}
