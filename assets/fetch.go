@@ -85,7 +85,8 @@ func (f Fetcher) fetch(ctx context.Context, a Artefact, report func(Progress) er
 	}
 	goos, goarch := f.target()
 	var failures []error
-	for _, s := range a.sources(goos, goarch) {
+	sources := a.sources(goos, goarch)
+	for i, s := range sources {
 		err := f.install(ctx, a, s, report)
 		if err == nil {
 			return report(Progress{State: Done, Source: s.Packs[0].String()})
@@ -94,12 +95,18 @@ func (f Fetcher) fetch(ctx context.Context, a Artefact, report func(Progress) er
 			return err
 		}
 		failures = append(failures, err)
+		if i+1 == len(sources) {
+			break
+		}
 		if err := report(Progress{State: Failed, Source: s.Packs[0].String(), Problem: err}); err != nil {
 			return err
 		}
 	}
-	if len(failures) == 0 {
+	switch len(failures) {
+	case 0:
 		return fmt.Errorf("assets: fetch %s: nothing is offered for %s/%s", a.Name, goos, goarch)
+	case 1:
+		return failures[0]
 	}
 	return fmt.Errorf("assets: fetch %s: %w", a.Name, errors.Join(failures...))
 }

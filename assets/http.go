@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,8 +58,11 @@ func (f Fetcher) download(ctx context.Context, r remote, dest string, report fun
 		if size(part) > before {
 			attempt = 1 // it moves: go on as long as it does
 		}
-		if attempt == attempts {
-			return "", "", fetchError(r, fmt.Errorf("the connection broke %d times (%w); what came is kept, run it again to go on", attempts, err))
+		if attempt == attempts || attempt > 1 && unreachable(err) {
+			if size(part) > 0 {
+				err = fmt.Errorf("%w; the %s that came are kept, run it again to go on", err, Size(size(part)))
+			}
+			return "", "", fetchError(r, err)
 		}
 		if err := f.pause(ctx, time.Duration(attempt)*time.Second); err != nil {
 			return "", "", err
@@ -115,6 +120,19 @@ type brokenError struct{ error }
 func (e brokenError) Unwrap() error { return e.error }
 
 func broken(err error) bool { return errors.As(err, new(brokenError)) }
+
+// unreachable says that the name or the address does not answer at all, so
+// that asking five times only wastes a person's time.
+func unreachable(err error) bool { return errors.As(err, new(*net.OpError)) }
+
+// brief drops the request that Go's client repeats in front of its errors.
+func brief(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
 
 // transfer asks once and appends what comes to the part.
 func (f Fetcher) transfer(ctx context.Context, r remote, part string, report func(Progress) error) (partRecord, error) {
@@ -188,7 +206,7 @@ func (f Fetcher) ask(ctx context.Context, r remote, old partRecord, offset int64
 		if ctx.Err() != nil {
 			return nil, old, ctx.Err()
 		}
-		return nil, old, brokenError{err}
+		return nil, old, brokenError{brief(err)}
 	}
 	rec.ETag, rec.LastModified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
 	rec.SHA256 = first(rec.SHA256, linkedHash(resp.Header))
@@ -302,25 +320,25 @@ func appendBody(body io.Reader, part string, offset, total int64, source string,
 }
 
 // text gets a small file.
-func (f Fetcher) text(ctx context.Context, url string, limit int64) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (f Fetcher) text(ctx context.Context, address string, limit int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("assets: fetch %s: %w", url, err)
+		return nil, fmt.Errorf("assets: fetch %s: %w", address, err)
 	}
 	resp, err := f.client(&partRecord{}).Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("assets: fetch %s: %w", url, err)
+		return nil, fmt.Errorf("assets: fetch %s: %w", address, brief(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("assets: fetch %s: the server answered %s", url, resp.Status)
+		return nil, fmt.Errorf("assets: fetch %s: the server answered %s", address, resp.Status)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err == nil && int64(len(b)) > limit {
 		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("assets: fetch %s: %w", url, err)
+		return nil, fmt.Errorf("assets: fetch %s: %w", address, err)
 	}
 	return b, nil
 }
