@@ -243,12 +243,16 @@ func (e *env) unknownModel(name string) error {
 }
 
 // library is the folder of the best installed build of llama.cpp for this
-// machine, its kind, and why it is that one.
+// machine, its kind, and why it is that one. LONGHAND_LIBRARY names another
+// build of the same version, for a back end that the catalogue does not have.
 func (e *env) library() (folder, kind, why string, err error) {
 	return libraryFor(e.home, assets.Probe(e.ctx))
 }
 
 func libraryFor(home string, machine assets.Machine) (folder, kind, why string, err error) {
+	if folder := os.Getenv("LONGHAND_LIBRARY"); folder != "" {
+		return folder, "own", "named by LONGHAND_LIBRARY", nil
+	}
 	var reasons []string
 	for _, c := range machine.Choices() {
 		folder, installed := assets.Library(home, c.Kind)

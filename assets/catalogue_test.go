@@ -77,14 +77,14 @@ func checkPack(t *testing.T, a Artefact, p Pack) {
 	}
 }
 
-// Only two files may open connections, and both only inside Fetch.
+// Only these files may open connections, and only inside Fetch.
 func TestWhoImportsTheNetwork(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") || e.Name() == "http.go" || e.Name() == "fetch.go" {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") || e.Name() == "http.go" || e.Name() == "client.go" || e.Name() == "fetch.go" {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), e.Name(), nil, parser.ImportsOnly)

@@ -322,9 +322,9 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestNoConnectionWithoutFetch(t *testing.T) {
-	old := http.DefaultTransport
-	http.DefaultTransport = refusing{t}
-	defer func() { http.DefaultTransport = old }()
+	old, oldDefault := transport, http.DefaultTransport
+	transport, http.DefaultTransport = refusing{t}, refusing{t}
+	defer func() { transport, http.DefaultTransport = old, oldDefault }()
 	home := t.TempDir()
 	Catalogue()
 	Models(home)

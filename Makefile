@@ -1,0 +1,56 @@
+# make run    fetch what is missing, build, open the window (or draft a sample without a display)
+# make test   the same set-up, then vet and every test with the real engine and sample model
+# make build | race | cross | lint | clean
+#
+# Engine and models lie in the program's data folder (LONGHAND_HOME moves it), so
+# that they are fetched once. Tests read them there; what tests write goes into
+# .longhand. The second time nothing is installed or fetched: it works offline.
+SHELL   := /usr/bin/env bash
+DATA    := $(or $(LONGHAND_HOME),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/longhand)
+ENGINE  := $(DATA)/lib/llama-v0.5.0/cpu
+SAMPLE  := $(DATA)/models/SmolLM2-135M-Instruct.Q4_1.gguf
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD   := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+CLI     := LONGHAND_HOME="$(DATA)" bin/longhand-cli
+WORDS   := 600
+
+.PHONY: run test build race cross lint clean system cli
+run: build $(ENGINE) $(SAMPLE)
+	@[ "$$(uname -m)" != x86_64 ] || [ -z "$$(command -v nvidia-smi)$$(ls /dev/dri/renderD* 2>/dev/null)" ] || $(CLI) models pull llama.cpp
+	@$(CLI) models recommend --offer
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname -s)" != Linux ]; then LONGHAND_HOME="$(DATA)" bin/longhand; \
+	else echo "No display: drafting a sample document here."; \
+	  $(CLI) draft --prompt "A travel essay about a night train through the Alps" --words $(WORDS); fi
+
+test: cli $(ENGINE) $(SAMPLE)
+	go vet -tags ci ./...
+	LONGHAND_LIBRARY="$(ENGINE)" LONGHAND_SAMPLE_MODEL="$(SAMPLE)" LONGHAND_HOME="$(CURDIR)/.longhand" REQUIRE_NATIVE=1 go test -tags ci ./...
+
+build: cli
+	$(BUILD) -tags migrated_fynedo -o bin/longhand ./app
+
+cli: system
+	CGO_ENABLED=0 $(BUILD) -tags ci,migrated_fynedo -o bin/longhand-cli ./app
+
+system:
+	@.ci/setup build
+
+$(ENGINE): | cli
+	$(CLI) models pull llama.cpp-cpu || { .ci/setup npm && $(CLI) models pull llama.cpp-cpu; }
+
+$(SAMPLE): | cli
+	$(CLI) models pull sample || { .ci/setup pip && $(CLI) models pull sample; }
+
+race: system
+	LONGHAND_HOME="$(CURDIR)/.longhand" go test -race -tags ci ./... # without engine and model: what needs them skips
+
+cross:
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go vet -tags ci ./...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet -tags ci ./...
+
+lint:
+	@command -v golangci-lint >/dev/null || { echo "lint: golangci-lint is not installed: https://golangci-lint.run"; exit 1; }
+	golangci-lint run --build-tags ci ./...
+
+clean:
+	rm -rf bin .longhand
