@@ -5,23 +5,19 @@ import (
 	"sync"
 )
 
-// lines writes lines in the order they come. One goroutine writes; what is
-// ready by then goes out in one write, and nobody who adds a line waits.
+// lines writes lines in the order they come. One goroutine writes at a time;
+// what the others add meanwhile goes out with its next write.
 type lines struct {
-	w      io.Writer
-	wake   chan struct{} // holds one token while there is something to do
-	ended  chan struct{} // closed when the goroutine is gone
-	mu     sync.Mutex
-	buf    []byte
-	err    error // the first of w, or io.ErrClosedPipe after close
-	broken func(error)
-}
+	w       io.Writer
+	nowait  bool        // add leaves the writing to a goroutine of its own
+	broken  func(error) // hears of a failed write, if there is one
+	writing sync.WaitGroup
 
-// writeLines starts the goroutine. broken, if any, hears of a failed write.
-func writeLines(w io.Writer, broken func(error)) *lines {
-	l := &lines{w: w, wake: make(chan struct{}, 1), ended: make(chan struct{}), broken: broken}
-	go l.run()
-	return l
+	mu     sync.Mutex
+	active bool // somebody writes
+	buf    []byte
+	spare  []byte
+	err    error // the first of w, or io.ErrClosedPipe after close
 }
 
 func (l *lines) add(line []byte) error {
@@ -31,54 +27,57 @@ func (l *lines) add(line []byte) error {
 		return l.err
 	}
 	l.buf = append(append(l.buf, line...), '\n')
+	active := l.active
+	if !active {
+		l.active = true
+		l.writing.Add(1)
+	}
 	l.mu.Unlock()
-	l.signal()
+	switch {
+	case active:
+	case l.nowait:
+		go l.write()
+	default:
+		l.write()
+	}
 	return nil
 }
 
-func (l *lines) signal() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-// close lets no line in any more; what was added is still written.
-func (l *lines) close() {
-	l.mu.Lock()
-	if l.err == nil {
-		l.err = io.ErrClosedPipe
-	}
-	l.mu.Unlock()
-	l.signal()
-}
-
-func (l *lines) run() {
-	defer close(l.ended)
+// write writes until there is nothing left.
+func (l *lines) write() {
+	defer l.writing.Done()
 	var out []byte
+	var err error
 	for {
 		l.mu.Lock()
-		out, l.buf = l.buf, out[:0]
-		err := l.err
-		l.mu.Unlock()
-		if len(out) == 0 {
-			if err != nil {
-				return
-			}
-			<-l.wake
-			continue
-		}
-		if _, err := l.w.Write(out); err != nil {
-			l.mu.Lock()
+		if l.err == nil {
 			l.err = err
+		}
+		if cap(out) <= 1<<20 { // one long prompt should not be kept for ever
+			l.spare = out[:0]
+		}
+		if len(l.buf) == 0 || err != nil {
+			l.active = false
 			l.mu.Unlock()
-			if l.broken != nil {
+			if err != nil && l.broken != nil {
 				l.broken(err)
 			}
 			return
 		}
-		if cap(out) > 1<<20 { // one long prompt should not be kept twice for ever
-			out = nil
-		}
+		out, l.buf, l.spare = l.buf, l.spare, nil
+		l.mu.Unlock()
+		_, err = l.w.Write(out)
 	}
 }
+
+// close lets no line in any more.
+func (l *lines) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = io.ErrClosedPipe
+	}
+}
+
+// wait waits until what was added before close is written.
+func (l *lines) wait() { l.writing.Wait() }

@@ -73,7 +73,7 @@ func (p Protocol) Start(ctx context.Context, c Command) (*Process, error) {
 		r.Close()
 		return nil, fail(err)
 	}
-	q.out = writeLines(stdin, nil)
+	q.out = &lines{w: stdin, nowait: true}
 	go q.read()
 	if err := q.agree(ctx); err != nil {
 		q.cmd.Process.Kill()
@@ -133,7 +133,7 @@ func (q *Process) read() {
 	kill.Stop()
 	q.out.close()
 	q.stdin.Close()
-	<-q.out.ended
+	q.out.wait()
 	q.stdout.Close()
 
 	q.mu.Lock()

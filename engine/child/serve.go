@@ -69,7 +69,7 @@ func (p Protocol) Serve(ctx context.Context, r io.Reader, w io.Writer, handle Ha
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{protocol: p, handle: handle, calls: map[uint64]*Call{}, input: make(chan error, 1)}
-	s.out = writeLines(w, s.end)
+	s.out = &lines{w: w, broken: s.end}
 	s.out.add([]byte(p.Version))
 	go func() { s.end(s.read(ctx, newReader(r))) }()
 	var err error
@@ -84,7 +84,7 @@ func (p Protocol) Serve(ctx context.Context, r io.Reader, w io.Writer, handle Ha
 	s.mu.Unlock()
 	s.running.Wait()
 	s.out.close()
-	<-s.out.ended
+	s.out.wait()
 	return err
 }
 
