@@ -44,7 +44,7 @@ type window struct {
 type ports struct {
 	start func(context.Context, job) iter.Seq2[draft.Event, error]
 	model func(string) (title string, sample bool) // of a name or path; of "", what a new draft would be written with
-	last  iter.Seq2[unfinished, error]      // the draft left unfinished last time, if any
+	last  iter.Seq2[unfinished, error]             // the draft left unfinished last time, if any
 	now   func() time.Time
 }
 
@@ -153,7 +153,7 @@ func (w *window) begin(j job) {
 
 // happened shows what the draft did.
 func (w *window) happened(events []draft.Event) {
-	for _, e := range events {
+	for _, e := range joined(events) {
 		w.desk.m.apply(e)
 		if s, ok := e.(draft.Started); ok {
 			if _, sample := w.ports.model(s.Model); sample {

@@ -43,10 +43,7 @@ func newDesk(p *pace, do deskActions) *desk {
 	d.progress, d.note = widget.NewLabel(""), caption("")
 	d.progress.Truncation, d.note.Truncation = fyne.TextTruncateEllipsis, fyne.TextTruncateEllipsis
 	d.note.Hide()
-	d.jump = widget.NewButtonWithIcon("Back to the writing", theme.MoveDownIcon(), func() {
-		d.page().follow(true)
-		d.page().place()
-	})
+	d.jump = widget.NewButtonWithIcon("Back to the writing", theme.MoveDownIcon(), func() { d.page().back() })
 	d.first = widget.NewButton("Pause", func() {
 		switch d.phase {
 		case phaseRunning:
@@ -94,7 +91,7 @@ func (d *desk) open() {
 	for _, p := range []*page{d.text, d.thinking} {
 		p.following = true
 		p.show(nil, -1)
-		p.scroll.ScrollToTop()
+		p.move(0)
 	}
 	d.enter(phaseRunning)
 }
@@ -192,8 +189,7 @@ func (d *desk) pick(section int) {
 		return
 	}
 	if section == d.m.current {
-		d.text.follow(true)
-		d.text.place()
+		d.text.back()
 		return
 	}
 	for i, r := range d.text.rows {

@@ -30,6 +30,7 @@ type page struct {
 	tail      int  // the row being written, or -1
 	following bool // the tail is kept in sight until the reader scrolls away
 	onFollow  func(bool)
+	moving    bool // the page scrolls itself
 }
 
 const (
@@ -44,8 +45,10 @@ func newPage() *page {
 	p.sheet = container.New(sheetLayout{p})
 	p.scroll = container.NewVScroll(p.sheet)
 	p.scroll.OnScrolled = func(fyne.Position) {
-		p.follow(p.tail >= 0 && abs(p.scroll.Offset.Y-p.tailOffset()) < nearTail)
-		p.place()
+		if !p.moving { // the reader did it
+			p.follow(p.tail >= 0 && abs(p.scroll.Offset.Y-p.tailOffset()) < nearTail)
+			p.place()
+		}
 	}
 	p.ExtendBaseWidget(p)
 	return p
@@ -130,11 +133,25 @@ func (p *page) tailOffset() float32 {
 	return max(0, p.tops[min(p.tail+1, len(p.tops)-1)]-p.scroll.Size().Height*tailAt)
 }
 
+// back goes back to the tail and follows it.
+func (p *page) back() {
+	p.follow(true)
+	p.stay()
+	p.place()
+}
+
 // stay scrolls to the tail while it is followed.
 func (p *page) stay() {
 	if p.following && p.tail >= 0 {
-		p.scroll.ScrollToOffset(fyne.NewPos(0, p.tailOffset()))
+		p.move(p.tailOffset())
 	}
+}
+
+// move scrolls to y.
+func (p *page) move(y float32) {
+	p.moving = true
+	p.scroll.ScrollToOffset(fyne.NewPos(0, y))
+	p.moving = false
 }
 
 // follow takes up or leaves following the tail.
@@ -143,14 +160,12 @@ func (p *page) follow(on bool) {
 		p.following = on
 		p.onFollow(on)
 	}
-	p.stay()
 }
 
 // scrollTo puts row i at the top.
 func (p *page) scrollTo(i int) {
-	p.following = false
-	p.onFollow(false)
-	p.scroll.ScrollToOffset(fyne.NewPos(0, max(0, p.tops[i]+looks[p.rows[i].kind].above-pageMargin)))
+	p.follow(false)
+	p.move(max(0, p.tops[i]+looks[p.rows[i].kind].above-pageMargin))
 	p.place()
 }
 
@@ -161,7 +176,7 @@ func (p *page) turn(screens float32) {
 	if screens != 0 {
 		y = max(0, p.scroll.Offset.Y+screens*(p.scroll.Size().Height-3*pageMargin))
 	}
-	p.scroll.ScrollToOffset(fyne.NewPos(0, y))
+	p.move(y)
 	p.place()
 }
 

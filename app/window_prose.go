@@ -31,11 +31,8 @@ func emphasis(s string, base fyne.TextStyle) []span {
 			out = append(out, span{s[plain:i], base})
 		}
 		style := base
-		if mark == 2 {
-			style.Bold = true
-		} else {
-			style.Italic = true
-		}
+		style.Bold = style.Bold || mark >= 2
+		style.Italic = style.Italic || mark != 2
 		out = append(out, span{inner, style})
 		i += len(inner) + 2*mark
 		plain = i
@@ -48,7 +45,7 @@ func emphasis(s string, base fyne.TextStyle) []span {
 
 // marked returns the text between stars at the head of s, and their number.
 func marked(s string) (int, string) {
-	for _, mark := range []string{"**", "*"} {
+	for _, mark := range []string{"***", "**", "*"} {
 		rest, ok := strings.CutPrefix(s, mark)
 		if !ok || rest == "" || rest[0] == ' ' || rest[0] == '*' {
 			continue
@@ -86,7 +83,7 @@ func setLines(spans []span, width float32, measure ruler) [][]piece {
 			rest = rest[n:]
 			word := strings.TrimRight(token, " ")
 			w := measure(word, s.style)
-			if x+w > width && breakable {
+			if x+w > width && (breakable || breaksBefore(word)) && x > 0 {
 				feed()
 			}
 			for w > width && x == 0 { // longer than a line
@@ -144,6 +141,11 @@ func wide(r rune) bool {
 func breaksBehind(word string) bool {
 	r, _ := utf8.DecodeLastRuneInString(word)
 	return wide(r) || r == '—' || r == '–' || r == '-'
+}
+
+func breaksBefore(word string) bool {
+	r, _ := utf8.DecodeRuneInString(word)
+	return wide(r) && !unicode.IsPunct(r)
 }
 
 // fitting is how many bytes of word fit into width, at least one character.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"iter"
+	"strings"
 	"sync"
 
 	"longhand/app/draft"
@@ -35,6 +36,29 @@ func (r *draftRun) events(seq iter.Seq2[draft.Event, error]) iter.Seq2[draft.Eve
 			r.gate.pass(r.ctx)
 		}
 	}
+}
+
+// joined makes one of texts that follow one another in a section: a batch of a
+// fast model has thousands.
+func joined(events []draft.Event) []draft.Event {
+	var out []draft.Event
+	var text strings.Builder
+	for i, e := range events {
+		t, ok := e.(draft.Text)
+		if !ok {
+			out = append(out, e)
+			continue
+		}
+		text.WriteString(t.Text)
+		if i+1 < len(events) {
+			if next, ok := events[i+1].(draft.Text); ok && next.Index == t.Index {
+				continue
+			}
+		}
+		out = append(out, draft.Text{Index: t.Index, Text: text.String()})
+		text.Reset()
+	}
+	return out
 }
 
 // A gate lets pass while it is open.
