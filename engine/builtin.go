@@ -14,7 +14,11 @@ func chatOf(template, bos, eos string, addBOS bool) Chat {
 	if template == "" {
 		return plainChat(first)
 	}
-	if c, err := learnChat(builtinRenderer(template), first); err == nil {
+	if c, err := learnChat(templateRenderer(template, bos, eos), bos, addBOS); err == nil {
+		c.Source = "template"
+		return c
+	}
+	if c, err := learnChat(builtinRenderer(template), bos, addBOS); err == nil {
 		c.Source = "built-in " + builtinName(template)
 		return c
 	}
@@ -24,7 +28,7 @@ func chatOf(template, bos, eos string, addBOS bool) Chat {
 // builtinRenderer renders with llama.cpp's own templates, which are chosen by
 // name or by what stands in a template's text. They know no thinking mode.
 func builtinRenderer(template string) renderer {
-	return func(turns []message, open, _ bool) (string, error) {
+	return func(turns []speech, open, _ bool) (string, error) {
 		chat := make([]llama.ChatMessage, len(turns))
 		for i, t := range turns {
 			chat[i] = llama.NewChatMessage(t.role, t.content)
@@ -41,7 +45,7 @@ func builtinRenderer(template string) renderer {
 // builtinName is the name of the built-in template that llama.cpp takes for a
 // template's text.
 func builtinName(template string) string {
-	turns := []message{systemTurn, userTurn, assistantTurn, nextTurn}
+	turns := []speech{systemTurn, userTurn, assistantTurn, nextTurn}
 	want, err := builtinRenderer(template)(turns, true, true)
 	if err != nil {
 		return ""

@@ -34,13 +34,17 @@ func native(t testing.TB) (library, model string) {
 	return library, model
 }
 
-// openSample opens the sample model with a small context.
+// openSample opens the sample model with a small context, and with one thread
+// unless told otherwise: on a shared machine two are slower (see busy_test.go).
 func openSample(t testing.TB, o Options) *Model {
 	t.Helper()
 	library, path := native(t)
 	o.Library = library
 	if o.Context == 0 {
 		o.Context = 1024
+	}
+	if o.Threads == 0 {
+		o.Threads = 1
 	}
 	m, err := Open(path, o)
 	if err != nil {

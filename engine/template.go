@@ -13,9 +13,9 @@ import (
 
 // A renderer turns a conversation into text. open asks for the opening of the
 // model's turn, think for its thinking mode.
-type renderer func(turns []message, open, think bool) (string, error)
+type renderer func(turns []speech, open, think bool) (string, error)
 
-type message struct{ role, content string }
+type speech struct{ role, content string }
 
 // Marker words: one word each, since templates trim and split what they get.
 const (
@@ -26,71 +26,69 @@ const (
 )
 
 var (
-	systemTurn    = message{"system", wordSystem}
-	userTurn      = message{"user", wordUser}
-	assistantTurn = message{"assistant", wordAssistant}
-	nextTurn      = message{"user", wordNext}
+	systemTurn    = speech{"system", wordSystem}
+	userTurn      = speech{"user", wordUser}
+	assistantTurn = speech{"assistant", wordAssistant}
+	nextTurn      = speech{"user", wordNext}
 )
 
 // errTemplate says that the strings of the turns cannot be told apart.
 var errTemplate = errors.New("its turns cannot be told apart")
 
 // learnChat finds the strings of a template. bos is the text of the model's BOS
-// token if every transcript must begin with it, else "".
-func learnChat(render renderer, bos string) (Chat, error) {
+// token; must says that every transcript begins with it.
+func learnChat(render renderer, bos string, must bool) (Chat, error) {
 	var c Chat
-	if err := c.learnTurns(render); err != nil {
-		return Chat{}, err
-	}
-	alone, err := render([]message{userTurn}, true, true)
+	head, err := c.learnTurns(render)
 	if err != nil {
 		return Chat{}, err
 	}
-	before, _, found := strings.Cut(alone, wordUser)
-	head, ok := strings.CutSuffix(before, c.User.Before)
-	if !found || !ok {
-		// The first user turn is opened otherwise than later ones: take it as
-		// the start of every transcript if it ends in the same role.
-		return Chat{}, errTemplate
-	}
 	c.learnSystem(render, head, bos)
-	if bos != "" && !strings.HasPrefix(c.Start+c.System.Before+c.User.Before, bos) && !strings.HasPrefix(c.Start+c.User.Before, bos) {
+	if must && !strings.HasPrefix(c.Start+c.User.Before, bos) {
 		c.Start = bos + c.Start
 	}
 	c.learnThinking(render)
 	return c, nil
 }
 
-// learnTurns finds the strings of the user's and the model's turns.
-func (c *Chat) learnTurns(render renderer) error {
-	closed, err := render([]message{userTurn}, false, true)
-	if err != nil {
-		return err
+// learnTurns finds the strings of the user's and the model's turns, and what a
+// conversation without a system turn has before its first user turn.
+//
+// What stands between two texts is the end of one turn and the opening of the
+// next. Where it is cut is seen from conversations that stop there; some
+// templates add something to those, so what they share is taken.
+func (c *Chat) learnTurns(render renderer) (head string, err error) {
+	conversations := [][]speech{{userTurn}, {userTurn}, {userTurn, assistantTurn}, {userTurn, assistantTurn, nextTurn}}
+	var texts [4]string
+	for i, turns := range conversations {
+		if texts[i], err = render(turns, i == 1 || i == 3, true); err != nil {
+			return "", err
+		}
 	}
-	open, err := render([]message{userTurn}, true, true)
-	if err != nil {
-		return err
+	_, closed, ok0 := strings.Cut(texts[0], wordUser)
+	before, opened, ok1 := strings.Cut(texts[1], wordUser)
+	_, answered, ok2 := strings.Cut(texts[2], wordAssistant)
+	_, rest, ok3 := strings.Cut(texts[3], wordAssistant)
+	gap, again, ok4 := strings.Cut(rest, wordNext)
+	if !ok0 || !ok1 || !ok2 || !ok3 || !ok4 || again != opened {
+		return "", errTemplate
 	}
-	answered, err := render([]message{userTurn, assistantTurn}, false, true)
-	if err != nil {
-		return err
+	c.User.After = commonOpening(closed, opened)
+	c.Assistant.Before = opened[len(c.User.After):]
+	c.Assistant.After = commonOpening(answered, gap)
+	c.User.Before = gap[len(c.Assistant.After):]
+	head, ok := strings.CutSuffix(before, c.User.Before)
+	if !ok {
+		// The first user turn is opened in another way, or the model's turn
+		// closed in another way before the end: what both openings end in.
+		c.User.Before = commonEnd(before, gap)
+		c.Assistant.After = strings.TrimSuffix(gap, c.User.Before)
+		head = strings.TrimSuffix(before, c.User.Before)
 	}
-	again, err := render([]message{userTurn, assistantTurn, nextTurn}, true, true)
-	if err != nil {
-		return err
+	if c.User.Before == "" && c.Assistant.After == "" || c.User.After+c.Assistant.Before == "" {
+		return "", errTemplate
 	}
-	var found [4]bool
-	_, c.User.After, found[0] = strings.Cut(closed, wordUser)
-	_, opening, ok := strings.Cut(open, wordUser)
-	c.Assistant.Before, found[1] = strings.CutPrefix(opening, c.User.After)
-	_, c.Assistant.After, found[2] = strings.Cut(answered, wordAssistant)
-	_, tail, ok2 := strings.Cut(again, wordAssistant)
-	gap, _, ok3 := strings.Cut(tail, wordNext)
-	c.User.Before, found[3] = strings.CutPrefix(gap, c.Assistant.After)
-	if found != [4]bool{true, true, true, true} || !ok || !ok2 || !ok3 {
-		return errTemplate
-	}
-	return nil
+	return head, nil
 }
 
 // learnSystem finds the start and the strings of a system turn. head is what a
@@ -99,10 +97,10 @@ func (c *Chat) learnTurns(render renderer) error {
 // over. The system turn stays empty where the template refuses the role or
 // puts its text into a user turn.
 func (c *Chat) learnSystem(render renderer, head, bos string) {
-	if bos != "" && strings.HasPrefix(head, bos) {
-		c.Start = bos
+	if bos != "" && strings.HasPrefix(head+c.User.Before, bos) {
+		c.Start = strings.TrimSuffix(bos, c.User.Before)
 	}
-	text, err := render([]message{systemTurn, userTurn}, true, true)
+	text, err := render([]speech{systemTurn, userTurn}, true, true)
 	if err != nil {
 		c.Start = head
 		return
@@ -127,7 +125,7 @@ func (c *Chat) learnSystem(render renderer, head, bos string) {
 // learnThinking finds what turns thinking off.
 func (c *Chat) learnThinking(render renderer) {
 	tail := func(think bool) (string, bool) {
-		text, err := render([]message{userTurn}, true, think)
+		text, err := render([]speech{userTurn}, true, think)
 		_, after, ok := strings.Cut(text, wordUser)
 		if !ok || err != nil {
 			return "", false
@@ -141,8 +139,12 @@ func (c *Chat) learnThinking(render renderer) {
 	}
 	if on != off {
 		c.Thinks = true
-		c.Assistant.Before = commonOpening(on, off)
-		c.NoThink = off[len(c.Assistant.Before):]
+		shared := commonOpening(on, off)
+		if at := strings.Index(off, on); at >= 0 { // "off" may add to the user's turn, too
+			c.NoThink = off[at+len(on):]
+		} else if rest := on[len(shared):]; strings.TrimSpace(rest) == "" || strings.Contains(rest, "think") {
+			c.Assistant.Before, c.NoThink = shared, off[len(shared):]
+		}
 		return
 	}
 	// Always thinking: an empty thought is what hybrid models take as off.
@@ -165,6 +167,21 @@ func commonOpening(a, b string) string {
 		}
 	}
 	return a[:n]
+}
+
+// commonEnd is what two texts end in, from the beginning of a tag on.
+func commonEnd(a, b string) string {
+	n := 0
+	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	end := a[len(a)-n:]
+	if n < len(a) && n < len(b) {
+		if tag := strings.IndexAny(end, "<["); tag >= 0 {
+			return end[tag:]
+		}
+	}
+	return end
 }
 
 // plainChat is for a base model without a template: the raw form that
