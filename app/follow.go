@@ -124,7 +124,7 @@ func (a *alert) show(err error) {
 
 // sentence is an error as a sentence.
 func sentence(err error) string {
-	text := capital(strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", " ")))
+	text := capital(strings.TrimSpace(strings.ReplaceAll(plain(err), "\n", " ")))
 	if text != "" && !strings.ContainsRune(".!?", rune(text[len(text)-1])) {
 		text += "."
 	}

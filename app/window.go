@@ -14,6 +14,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"longhand/app/draft"
+	"longhand/assets"
 )
 
 const appID = "io.github.longhand"
@@ -32,7 +33,7 @@ type window struct {
 	start *start
 	desk  *desk
 	body  *fyne.Container
-	about *quietText // the model, on the start page
+	shelf *shelfView
 	noted *quietText // that it is the sample, beside the draft
 	run   *draftRun  // nil: no draft is under way
 	job   job        // the last one
@@ -42,10 +43,12 @@ type window struct {
 
 // ports are what the window needs of the rest of the program.
 type ports struct {
-	start func(context.Context, job) iter.Seq2[draft.Event, error]
-	model func(string) (title string, sample bool) // of a name or path; of "", what a new draft would be written with
-	last  iter.Seq2[unfinished, error]             // the draft left unfinished last time, if any
-	now   func() time.Time
+	start  func(context.Context, job) iter.Seq2[draft.Event, error]
+	sample func(model string) bool // whether that is the sample model
+	shelf  iter.Seq2[shelf, error]
+	fetch  func(ctx context.Context, model string) iter.Seq2[assets.Progress, error]
+	last   iter.Seq2[unfinished, error] // the draft left unfinished last time, if any
+	now    func() time.Time
 }
 
 // unfinished is a draft that can go on.
@@ -61,13 +64,13 @@ func newWindow(ctx context.Context, a fyne.App, s screen, p ports) *window {
 	}
 	a.Settings().SetTheme(w.theme)
 	w.alert = newAlert(w.win)
-	w.about, w.noted = caption(""), caption("")
+	w.shelf, w.noted = newShelfView(w.fetch), caption("")
 	w.start = newStart(func(prompt string, words int) {
 		w.begin(job{Prompt: prompt, Words: words, Language: language(prompt), Window: true})
 	}, w.goOnLast)
 	w.desk = newDesk(&pace{now: p.now}, deskActions{pause: w.pause, resume: w.resume, stop: w.stop,
 		goOn: w.goOn, newDraft: w.showStart, save: w.saveAs, copy: w.copyAll})
-	w.body = container.NewStack(w.start.lay(w.about), w.desk.content)
+	w.body = container.NewStack(w.start.lay(w.shelf.content), w.desk.content)
 	w.win.SetContent(container.New(filled{rest: 1}, w.header(), w.body))
 	w.win.SetPadded(false)
 	w.win.Resize(fyne.NewSize(1180, 780))
@@ -107,8 +110,7 @@ func (w *window) keys() {
 }
 
 func (w *window) showStart() {
-	name, sample := w.ports.model("")
-	w.about.say(modelLine(name, sample))
+	w.lookUp()
 	showIf(w.desk.content, false)
 	showIf(w.start.content, true)
 	w.noted.say("")
@@ -125,16 +127,6 @@ func (w *window) showDesk() {
 	showIf(w.desk.save, true)
 	showIf(w.desk.copy, true)
 	w.win.Canvas().Unfocus()
-}
-
-func modelLine(name string, sample bool) string {
-	switch {
-	case name == "":
-		return "No model is installed yet."
-	case sample:
-		return "Written with the sample model, " + name + ". It shows how Longhand works, not how well it writes."
-	}
-	return "Written with " + name + "."
 }
 
 // begin runs a job and shows it.
@@ -156,7 +148,7 @@ func (w *window) happened(events []draft.Event) {
 	for _, e := range joined(events) {
 		w.desk.m.apply(e)
 		if s, ok := e.(draft.Started); ok {
-			if _, sample := w.ports.model(s.Model); sample {
+			if w.ports.sample(s.Model) {
 				w.noted.say("Sample model: shows how Longhand works, not how well it writes")
 			}
 		}

@@ -50,15 +50,14 @@ func (w *window) wait(most time.Duration) {
 func (e *env) ports() ports {
 	return ports{
 		start: e.start,
-		model: func(name string) (string, bool) {
+		sample: func(name string) bool {
 			_, m, err := e.model(name)
-			if err != nil {
-				return "", false
-			}
-			return m.Title, m.Sample
+			return err == nil && m.Sample
 		},
-		last: e.unfinished,
-		now:  time.Now,
+		shelf: e.shelf,
+		fetch: e.fetch,
+		last:  e.unfinished,
+		now:   time.Now,
 	}
 }
 

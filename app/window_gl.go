@@ -23,19 +23,18 @@ func openApp() (fyne.App, error) {
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return nil, hinted{errors.New("there is no display to open a window on"), needsNoWindow}
 	}
+	// The toolkit logs what it cannot do, and goes on; on a terminal that is
+	// noise, but the reason of a failure stands nowhere else.
+	log.SetOutput(&logCause{})
 	return app.NewWithID(appID), nil
 }
 
 // runApp shows the window and returns when it is closed.
 func runApp(a fyne.App, w fyne.Window) error {
-	// The toolkit logs what it cannot do, and goes on; on a terminal that is
-	// noise, but the reason of a failure stands nowhere else.
-	var said logCause
-	log.SetOutput(&said)
 	defer log.SetOutput(os.Stderr)
 	if err := openWindow(w); err != nil {
-		if said.text != "" {
-			err = fmt.Errorf("%w (%s)", err, said.text)
+		if said, ok := log.Writer().(*logCause); ok && said.first != "" {
+			err = fmt.Errorf("%w (%s)", err, said.first)
 		}
 		return hinted{err, needsNoWindow}
 	}
@@ -75,12 +74,12 @@ func openWindow(w fyne.Window) (err error) {
 	return nil
 }
 
-// A logCause keeps the last cause that was logged.
-type logCause struct{ text string }
+// A logCause keeps the first cause that was logged.
+type logCause struct{ first string }
 
 func (l *logCause) Write(b []byte) (int, error) {
-	if _, cause, ok := strings.Cut(string(b), "Cause: "); ok {
-		l.text = strings.TrimSpace(cause)
+	if _, cause, ok := strings.Cut(string(b), "Cause: "); ok && l.first == "" {
+		l.first = strings.TrimSpace(cause)
 	}
 	return len(b), nil
 }

@@ -40,10 +40,13 @@ func takePictures(dir string) error {
 	gone := make(chan struct{})
 	stage := &stage{}
 	w := newWindow(context.Background(), a, onScreen(gone), ports{
-		start: stage.start,
-		model: func(string) (string, bool) { return "SmolLM2 135M", true },
-		last:  func(func(unfinished, error) bool) {},
-		now:   stage.now,
+		start:  stage.start,
+		sample: func(string) bool { return true },
+		shelf: func(yield func(shelf, error) bool) {
+			yield(shelf{title: "SmolLM2 135M", sample: true, better: offer{"qwen2.5-3b", "Qwen2.5 3B Instruct", 2_100_000_000}}, nil)
+		},
+		last: func(func(unfinished, error) bool) {},
+		now:  stage.now,
 	})
 	var failed error
 	go func() {

@@ -140,8 +140,6 @@ func shortcutName(key string) string {
 // offer shows the draft that was left unfinished.
 func (s *start) offer(u unfinished) {
 	s.left = u
-	s.goOn.title.Text = "Go on with “" + u.title + "”"
-	s.goOn.detail.Text = grouped(u.words) + " of " + plural(u.target, "word")
-	s.goOn.Refresh()
+	s.goOn.say("Go on with “"+u.title+"”", grouped(u.words)+" of "+plural(u.target, "word"))
 	showIf(s.goOn, u.id != "")
 }

@@ -17,6 +17,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"longhand/app/draft"
+	"longhand/assets"
 )
 
 // A theatre is a window in front of a pipeline that does what the test says.
@@ -45,8 +46,12 @@ func newTheatre(t *testing.T) *theatre {
 	gone := make(chan struct{})
 	t.Cleanup(func() { close(gone) })
 	th.window = newWindow(t.Context(), test.NewTempApp(t), screen{do: th.do, gone: gone}, ports{
-		start: th.draft,
-		model: func(string) (string, bool) { return "SmolLM2 135M", true },
+		start:  th.draft,
+		sample: func(string) bool { return true },
+		shelf: func(yield func(shelf, error) bool) {
+			yield(shelf{title: "SmolLM2 135M", sample: true, better: offer{"qwen2.5-3b", "Qwen2.5 3B Instruct", 2_100_000_000}}, nil)
+		},
+		fetch: th.fetch,
 		last:  func(func(unfinished, error) bool) {},
 		now:   time.Now,
 	})
@@ -54,6 +59,26 @@ func newTheatre(t *testing.T) *theatre {
 	th.win.Resize(fyne.NewSize(1100, 700))
 	th.settle()
 	return th
+}
+
+func (th *theatre) fetch(ctx context.Context, _ string) iter.Seq2[assets.Progress, error] {
+	return func(yield func(assets.Progress, error) bool) {
+		for {
+			select {
+			case <-ctx.Done():
+				yield(assets.Progress{}, ctx.Err())
+				return
+			case x := <-th.say:
+				if err, ok := x.(error); ok {
+					yield(assets.Progress{}, err)
+					return
+				}
+				if !yield(x.(assets.Progress), nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (th *theatre) draft(ctx context.Context, j job) iter.Seq2[draft.Event, error] {
@@ -141,7 +166,7 @@ func TestWindowShowsADraftAsItIsWritten(t *testing.T) {
 		if !th.start.write.Disabled() {
 			t.Error("an empty prompt can be sent")
 		}
-		if s := th.about.segment.Text; !strings.Contains(s, "not how well it writes") {
+		if s := th.shelf.about.segment.Text; !strings.Contains(s, "not how well it writes") {
 			t.Errorf("of the sample model is said: %s", s)
 		}
 		th.begin()
@@ -366,6 +391,31 @@ func TestShortcuts(t *testing.T) {
 		}
 		if th.desk.phase != phaseRunning || !strings.Contains(th.texts(), "The sand") {
 			t.Error("a key lost something")
+		}
+	})
+}
+
+func TestABetterModelIsFetchedWhenAsked(t *testing.T) {
+	play(t, func(t *testing.T, th *theatre) {
+		b := th.shelf.better
+		if !b.Visible() || b.detail.Text != "2.1 GB" {
+			t.Fatalf("the better model is not offered: %s", b.detail.Text)
+		}
+		test.Tap(b)
+		th.say <- assets.Progress{State: assets.Downloading, Done: 500e6, Total: 2100e6}
+		th.settle()
+		if b.detail.Text != "500 MB of 2.1 GB" {
+			t.Errorf("while fetching it says %s", b.detail.Text)
+		}
+		test.Tap(b)
+		th.settle()
+		if th.shelf.cancel != nil || b.detail.Text != "2.1 GB" || th.win.Canvas().Overlays().Top() != nil {
+			t.Errorf("a second tap does not stop it: %s", b.detail.Text)
+		}
+		test.Tap(b)
+		th.fail(errors.New("the disk is full"))
+		if !strings.Contains(markup(th.win), "The disk is full.") {
+			t.Error("what went wrong does not show")
 		}
 	})
 }

@@ -87,6 +87,12 @@ func newChoice(title, detail string, do func()) *choice {
 	return c
 }
 
+// say changes what the choice says.
+func (c *choice) say(title, detail string) {
+	c.title.Text, c.detail.Text = title, detail
+	c.Refresh()
+}
+
 func (c *choice) tint() {
 	th, v := c.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
 	c.title.Color, c.title.TextSize = th.Color(theme.ColorNamePrimary, v), th.Size(theme.SizeNameText)
