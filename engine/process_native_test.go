@@ -26,8 +26,11 @@ func startSample(t testing.TB, o Options) *Process {
 	return p
 }
 
+// oneThread does not wait for others on a machine that is busy.
+var oneThread = Options{Threads: 1}
+
 func TestNativeProcessWritesWhatTheModelWrites(t *testing.T) {
-	m, p := openSample(t, Options{}), startSample(t, Options{})
+	m, p := openSample(t, oneThread), startSample(t, oneThread)
 	if !reflect.DeepEqual(m.Info(), p.Info()) {
 		t.Fatalf("%+v\n%+v", m.Info(), p.Info())
 	}
@@ -40,7 +43,7 @@ func TestNativeProcessWritesWhatTheModelWrites(t *testing.T) {
 }
 
 func TestNativeProcessSurvivesTwentyKills(t *testing.T) {
-	m, p := openSample(t, Options{}), startSample(t, Options{})
+	m, p := openSample(t, oneThread), startSample(t, oneThread)
 	r := Request{Prompt: question(t, m, "Tell me a story."), MaxTokens: 100, Sampling: Sampling{Temperature: 1, Seed: 3, NoEnd: true}}
 	var got []Token
 	var cuts []int // where a new child went on
