@@ -13,18 +13,21 @@ type guard struct {
 	seed      maphash.Seed
 	sentences map[string]bool // normal form, of sentences of six words and more
 	grams     map[uint64]bool // hashes of four words in a row
-	last      []string        // the last three words, so that grams reach across sentences
+	last      []string        // the last words; grams reach across sentences
 	echoes    map[string]bool // normal form of titles, points and beats
+	prose     bool            // lists are refused: a small model falls into them and does not get out
 }
 
 const (
-	sameWords   = 6   // shorter sentences may stand twice
-	sameGrams   = 0.5 // share of a sentence's four-grams that stand in the book already
-	longestLine = 110 // words without the end of a sentence
+	sameWords   = 6    // shorter sentences may stand twice
+	loopWords   = 50   // of so many last words
+	loopTypes   = 0.52 // fewer than this share are different: the text goes round in a circle
+	sameGrams   = 0.5  // share of a sentence's four-grams that stand in the book already
+	longestLine = 110  // words without the end of a sentence
 )
 
 var (
-	preamble = regexp.MustCompile(`(?i)^[\s"'*]*(sure|certainly|of course|okay|absolutely|here (is|are)|here's|below is|as an ai|i'm sorry|i can't|i cannot|i hope|let me know|in this section|this section|section \d|next,? (we|i) will|the next section|the request|the document)\b`)
+	preamble = regexp.MustCompile(`(?i)^[\s"'*]*(sure|certainly|of course|okay|absolutely|here (is|are)|here's|here’s|below is|as an ai|i'm sorry|i can't|i cannot|i hope|let me know|in this section|this section|section \d|next,? (we|i) will|the next section|the request|the document)\b`)
 	leak     = regexp.MustCompile(`</?(think|answer)>|<\|[^|>]{0,40}\|?>?|\[/?INST\]|</?s>`)
 	heading  = regexp.MustCompile(`^\s*(#|\*\*[^*]+\*\*:?\s*$|__[^_]+__\s*$|---+\s*$|===+\s*$)`)
 	listItem = regexp.MustCompile(`^\s*([-*•]|\d+[.)])\s`)
@@ -65,12 +68,23 @@ func (g *guard) add(sentence string) {
 		g.grams[h] = true
 	}
 	run := append(g.last, ws...)
-	g.last = append([]string(nil), run[max(0, len(run)-3):]...)
+	g.last = append([]string(nil), run[max(0, len(run)-loopWords):]...)
+}
+
+// circles says whether the last words, with ws, hold too few different ones.
+func (g *guard) circles(ws []string) bool {
+	run := append(append([]string(nil), g.last...), ws...)
+	run = run[max(0, len(run)-max(loopWords, len(ws))):]
+	types := map[string]bool{}
+	for _, w := range run {
+		types[w] = true
+	}
+	return len(run) >= loopWords && float64(len(types)) < loopTypes*float64(len(run))
 }
 
 // hashes of the four-grams that end in ws.
 func (g *guard) hashes(ws []string) []uint64 {
-	run := append(append([]string(nil), g.last...), ws...)
+	run := append(append([]string(nil), g.last[max(0, len(g.last)-3):]...), ws...)
 	var out []uint64
 	for i := 0; i+4 <= len(run); i++ {
 		var h maphash.Hash
@@ -96,12 +110,18 @@ func (g *guard) offence(sentence string, first, line bool) string {
 		return "heading"
 	case first && preamble.MatchString(sentence):
 		return "preamble"
+	case g.prose && listItem.MatchString(sentence):
+		return "list"
 	case g.echoes[n]:
 		return "echo"
 	case first && line && !endsSentence(sentence) && len(ws) <= 12:
 		return "heading"
 	case len(ws) >= sameWords && g.sentences[n]:
 		return "again"
+	case len(ws) > 1 && len(ws) < sameWords && strings.Contains(" "+strings.Join(g.last, " ")+" ", " "+n+" "):
+		return "again"
+	case g.circles(ws):
+		return "loop"
 	}
 	if len(ws) >= sameWords+2 {
 		seen, all := 0, g.hashes(ws)

@@ -63,91 +63,97 @@ func shareWords(total int, weights []int) []int {
 	return words
 }
 
-// planLine is one section as the model wrote it.
-type planLine struct {
-	title, point string
-	weight       int
-	beats        []string
-}
-
-// planGrammar lets the model write exactly the sections first to last, each with
-// so many beats, and, with title, the title of the whole before them.
-func planGrammar(first, last, beats int, title bool) string {
+// titlesGrammar lets the model write n titles, numbered from 1, and, with whole,
+// the title of the whole before them.
+func titlesGrammar(n int, whole, small bool) string {
 	var b strings.Builder
 	b.WriteString("root ::= ")
-	if title {
-		b.WriteString(`title "\n\n1. " `)
+	if whole {
+		b.WriteString(`" " title "\n\n1. " title`)
+	} else {
+		b.WriteString(`" " title`)
 	}
-	for k := first; k <= last; k++ {
-		if k > first {
-			fmt.Fprintf(&b, `"\n%d. " `, k)
-		}
-		b.WriteString("section ")
+	for k := 2; k <= n; k++ {
+		fmt.Fprintf(&b, ` "\n%d. " title`, k)
 	}
-	b.WriteString("\nsection ::= title \"\\nPoint: \" point \"\\nWeight: \" [123] \"\\n\"")
-	for range beats {
-		b.WriteString(` "- " beat "\n"`)
-	}
-	b.WriteString(lineRules)
-	return b.String()
+	return b.String() + lineRules(small)
 }
 
-// titlesGrammar lets the model write n titles with their points.
-func titlesGrammar(n int, title bool) string {
-	var b strings.Builder
-	b.WriteString("root ::= ")
-	if title {
-		b.WriteString(`title "\n\n1. " `)
-	}
-	for k := 1; k <= n; k++ {
+// sectionGrammar lets the model write so many beats, a point, and a weight,
+// which a small model does not give.
+func sectionGrammar(beats int, small bool) string {
+	rule := `root ::= " " `
+	for k := 1; k <= beats; k++ {
 		if k > 1 {
-			fmt.Fprintf(&b, `"%d. " `, k)
+			rule += fmt.Sprintf(`"%d. " `, k)
 		}
-		b.WriteString(`title "\nPoint: " point "\n" `)
+		rule += `beat "\n" `
 	}
-	b.WriteString(lineRules)
-	return b.String()
+	if beats > 0 {
+		rule += `"\nIn one sentence: " `
+	}
+	rule += "point"
+	if !small {
+		rule += ` "\nWeight: " [123]`
+	}
+	return rule + lineRules(small)
 }
 
-const lineRules = `
-title ::= [^\x00-\x20!-/:-@[-` + "`" + `{-~] [^\x00-\x1f#*|:<>_\[\]` + "`" + `"]{3,55}
-point ::= [^\x00-\x20!-/:-@[-` + "`" + `{-~] [^\x00-\x1f#*|<>_` + "`" + `]{20,150}
-beat ::= [^\x00-\x20!-/:-@[-` + "`" + `{-~] [^\x00-\x1f#*|<>_` + "`" + `]{15,110}
-`
+// lineRules say what a line of the plan is made of: no markup, and from a small
+// model, which slips into numbers of its own ("1.2.1"), letters alone.
+func lineRules(small bool) string {
+	no := `\x00-\x1f.#*|:;<>_\[\]()"` + "`"
+	if small {
+		no += `0-9&/\\=+\u00a0-\u00bf\u2000-\u2018\u201a-\u2bff`
+	}
+	first := `[^\x00-@\[-` + "`" + `{-\u00bf\u2000-\u2bff]`
+	return fmt.Sprintf("\ntitle ::= %s [^%s]{3,50}\npoint ::= %s [^%s]{20,150} \".\"\nbeat ::= %s [^%s]{6,70}\n", first, no, first, no, first, no)
+}
 
 var (
-	numbered = regexp.MustCompile(`^\d+\. `)
-	leading  = regexp.MustCompile(`(?i)^(part|section|chapter)?\s*\d*\s*[.:)\-]+\s*`)
+	numbered = regexp.MustCompile(`^\s*\d+\.\s*`)
+	leading  = regexp.MustCompile(`(?i)^(part|section|chapter)\s+([0-9]+|[ivxlc]+|one|two|three|four|five|six|seven|eight|nine|ten)\s*[.:)–-]*\s*`)
 )
 
-// parsePlan reads what planGrammar or titlesGrammar let through. It also takes
-// text that is cut or was written without them, and never fails: what is not
-// there is empty.
-func parsePlan(text string, title bool) (whole string, lines []planLine) {
+// parseTitles reads what titlesGrammar let through after "Title:" or "1.". It
+// also takes text that was cut or written without it; what is not there is
+// missing.
+func parseTitles(text string, whole bool) (title string, titles []string) {
 	rows := strings.Split(text, "\n")
-	if title && len(rows) > 0 {
-		whole, rows = tidy(rows[0], 55), rows[1:]
+	if whole {
+		title, rows = tidy(rows[0], 50), rows[1:]
 	}
 	for _, row := range rows {
+		if strings.TrimSpace(row) == "" {
+			continue
+		}
+		row = tidy(numbered.ReplaceAllString(row, ""), 50)
+		if short := leading.ReplaceAllString(row, ""); CountWords(short) > 0 {
+			row = short
+		}
+		titles = append(titles, row)
+	}
+	return title, titles
+}
+
+// parseSection reads what sectionGrammar let through after "1." or "In one
+// sentence:".
+func parseSection(text string, beats int) (point string, weight int, list []string) {
+	weight, list = 2, []string{}
+	for _, row := range strings.Split(text, "\n") {
 		row = strings.TrimSpace(row)
+		w, heavy := strings.CutPrefix(row, "Weight: ")
 		switch {
-		case numbered.MatchString(row), len(lines) == 0 && row != "" && !title:
-			t := tidy(leading.ReplaceAllString(numbered.ReplaceAllString(row, ""), ""), 55)
-			lines = append(lines, planLine{title: t, weight: 2})
-		case len(lines) == 0:
-		case strings.HasPrefix(row, "Point:"):
-			lines[len(lines)-1].point = tidy(strings.TrimPrefix(row, "Point:"), 150)
-		case strings.HasPrefix(row, "Weight:"):
-			if w := strings.TrimSpace(strings.TrimPrefix(row, "Weight:")); len(w) == 1 && w[0] >= '1' && w[0] <= '3' {
-				lines[len(lines)-1].weight = int(w[0] - '0')
-			}
-		case strings.HasPrefix(row, "- "):
-			if beat := tidy(row[2:], 110); beat != "" {
-				lines[len(lines)-1].beats = append(lines[len(lines)-1].beats, beat)
-			}
+		case row == "":
+		case heavy && len(w) == 1 && w[0] >= '1' && w[0] <= '3':
+			weight = int(w[0] - '0')
+		case len(list) < beats:
+			list = append(list, tidy(numbered.ReplaceAllString(row, ""), 70))
+		case point == "":
+			point = tidy(strings.TrimPrefix(row, "In one sentence:"), 150)
 		}
 	}
-	return whole, lines
+	return point, weight, list
 }
 
 // tidy trims a line and, where the grammar's limit cut it, its last half word.

@@ -89,9 +89,8 @@ func (w *pen) stream() (why string, again bool, err error) {
 	temp := min(w.temperature()+0.1*float32(w.tries), 1.2)
 	req := engine.Request{Prompt: w.p.Transcript[:w.t.Base], Completion: w.p.Transcript[w.t.Base:],
 		MaxTokens: w.info.Context - asideRoom - w.t.Base,
-		Sampling: engine.Sampling{Temperature: temp, TopK: 60, TopP: 0.95, MinP: 0.05, Ban: w.banned, NoEnd: w.t.Kind == "forced",
-			Seed: w.seed(uint64(w.k), uint64(len(w.s.Turns)), uint64(w.t.Redone)),
-			DRY:  engine.DRY{Multiplier: 0.8, Base: 1.75, AllowedLength: 3, Window: 2048, Breakers: w.breakers()}}}
+		Sampling:  sampling(temp, w.seed(uint64(w.k), uint64(len(w.s.Turns)), uint64(w.t.Redone)))}
+	req.Sampling.Ban, req.Sampling.NoEnd = w.banned, w.t.Kind == "forced"
 	if req.MaxTokens <= len(req.Completion) {
 		return "room", false, nil
 	}
@@ -171,10 +170,10 @@ func (w *pen) measure(pending string) (why string, again, stop bool, err error) 
 		if w.whole && float64(w.words) >= enough*float64(w.s.Target) {
 			return "full", false, true, nil
 		}
-		return w.refuse()
+		return w.refuse("length")
 	}
 	if n > longestLine {
-		return w.refuse()
+		return w.refuse("length")
 	}
 	return "room", false, false, nil
 }
@@ -187,8 +186,8 @@ func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err er
 		w.mark(tokens, len(w.s.Text), endsSentence(sentence))
 		return "room", false, false, nil
 	}
-	if w.guard.offence(sentence, first, line) != "" {
-		return w.refuse()
+	if off := w.guard.offence(sentence, first, line); off != "" {
+		return w.refuse(off)
 	}
 	w.guard.add(sentence)
 	w.mark(tokens, len(w.s.Text), endsSentence(sentence))
@@ -209,8 +208,11 @@ func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err er
 }
 
 // refuse takes the pending sentence back. After some tries the turn ends there.
-func (w *pen) refuse() (why string, again, stop bool, err error) {
+func (w *pen) refuse(off string) (why string, again, stop bool, err error) {
 	w.tries++
+	if OnRefuse != nil {
+		OnRefuse(off, w.s.Text[w.bytes:])
+	}
 	w.banned = append(clone(w.banned), w.p.Transcript[w.tokens])
 	err = w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.bytes]), Keep: w.tokens, Again: true})
 	if w.tries > mostTries {
@@ -240,8 +242,19 @@ func (w *pen) trim(why string) error {
 	return w.commit(Rewind{Index: w.k, Chars: chars(kept), Keep: tokens})
 }
 
-// breakers keep repetition of names and of the shape of text from being punished.
-func (w *pen) breakers() []string { return []string{"\n", ":", "\"", "*", "“", "”"} }
+// sampling is how text is drawn. The breakers keep repetition of names and of
+// the shape of text from being punished.
+func sampling(temperature float32, seed uint64) engine.Sampling {
+	return engine.Sampling{Temperature: temperature, TopK: 60, TopP: 0.95, MinP: 0.05, Seed: seed,
+		DRY: engine.DRY{Multiplier: 0.8, Base: 1.75, AllowedLength: 5, Window: 2048, Breakers: []string{"\n", ":", "\"", "*", "“", "”"}}}
+}
+
+// BenchSampling is a draft's sampling without an end, for measuring speed.
+func BenchSampling() engine.Sampling {
+	s := sampling(0.8, 1)
+	s.NoEnd = true
+	return s
+}
 
 // learn keeps the measure of tokens per word near this text's.
 func (r *run) learn(tokens, words int) {
@@ -251,3 +264,5 @@ func (r *run) learn(tokens, words int) {
 }
 
 func clone(ids []int32) []int32 { return append([]int32(nil), ids...) }
+
+var OnRefuse func(string, string)

@@ -73,91 +73,154 @@ func (r *run) plan() error {
 // the next. It returns the weights, which an interrupted plan has kept as words.
 func (r *run) planGroups(groups []int) ([]int, error) {
 	p, first := r.p, 0
-	var weights []int
-	for _, s := range p.Outline.Sections {
-		weights = append(weights, s.Words)
-	}
+	beats := beatCount(p.Target / sectionCount(p.Target, r.sectionSize()) * 5 / 4)
 	for g, n := range groups {
 		if first += n; first <= len(p.Outline.Sections) {
 			continue // planned before an interruption
 		}
-		lines, title, err := r.planGroup(g, first-n+1, first)
+		o := p.Outline
+		o.Sections = append([]SectionPlan(nil), o.Sections...)
+		part, err := r.planTitles(&o, g, n)
 		if err != nil {
 			return nil, err
 		}
-		o := p.Outline
-		o.Sections = append([]SectionPlan(nil), o.Sections...)
-		if len(p.Parts.Parts) > 0 {
-			title = p.Parts.Title
-		}
-		if o.Title == "" {
-			o.Title = title
-		}
-		for _, l := range lines {
-			s := SectionPlan{Index: len(o.Sections), Title: l.title, Point: l.point, Beats: l.beats, Words: l.weight, Flags: []string{}}
-			if s.Beats == nil {
-				s.Beats = []string{}
-			}
-			if len(p.Parts.Parts) > 0 {
-				s.Part = p.Parts.Parts[g].Title
-			}
-			if err := r.distinct(&o, &s); err != nil {
+		for i := first - n; i < first; i++ {
+			if err := r.planSection(&o, i, part, beats); err != nil {
 				return nil, err
 			}
-			o.Sections = append(o.Sections, s)
-			weights = append(weights, l.weight)
 		}
 		if err := r.commit(planned(o)); err != nil {
 			return nil, err
 		}
 	}
+	var weights []int
+	for _, s := range p.Outline.Sections {
+		weights = append(weights, s.Words)
+	}
 	return weights, nil
 }
 
-// planGroup has the model write sections first to last (from 1) of group g.
-func (r *run) planGroup(g, first, last int) (lines []planLine, title string, err error) {
-	beats := beatCount(r.p.Target / sectionCount(r.p.Target, r.sectionSize()) * 5 / 4)
-	var part *Part
-	if len(r.p.Parts.Parts) > 0 {
-		part = &r.p.Parts.Parts[g]
+// planTitles adds group g's n sections to o, by title alone.
+func (r *run) planTitles(o *Outline, g, n int) (part string, err error) {
+	var of *Part
+	switch {
+	case len(r.p.Parts.Parts) > 0:
+		of, o.Title = &r.p.Parts.Parts[g], r.p.Parts.Title
+		part = of.Title
+	case g > 0:
+		of = &Part{}
 	}
-	whole := first == 1 && part == nil
-	answer := fmt.Sprintf("%d. ", first)
+	whole, answer := of == nil, "1."
 	if whole {
-		answer = "Title: "
+		answer = "Title:"
 	}
-	text, err := r.planText(planPrompt(r.p, first, last, beats, part), answer, planGrammar(first, last, beats, whole), uint64(100+g))
+	text, err := r.planText(titlesPrompt(r.p, n, of), answer, titlesGrammar(n, whole, r.small()), uint64(100+g))
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	if !whole {
-		text = answer + text
+	title, titles := parseTitles(text, whole)
+	if len(titles) != n {
+		return "", fmt.Errorf("draft: plan %d sections: the model wrote %d", n, len(titles))
 	}
-	title, lines = parsePlan(text, whole)
-	if len(lines) != last-first+1 {
-		return nil, "", fmt.Errorf("draft: plan sections %d to %d: the model wrote %d of them", first, last, len(lines))
+	if whole {
+		o.Title = title
 	}
-	return lines, title, nil
+	for _, t := range titles {
+		o.Sections = append(o.Sections, SectionPlan{Index: len(o.Sections), Part: part, Title: t, Beats: []string{}, Flags: []string{}})
+	}
+	return part, nil
+}
+
+// planSection gives section i of o its point, weight and beats, and a title that
+// no other has.
+func (r *run) planSection(o *Outline, i int, part string, beats int) error {
+	s, answer := &o.Sections[i], "1."
+	if beats == 0 {
+		answer = "In one sentence:"
+	}
+	for try := uint64(0); ; try++ {
+		text, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, beats, r.small()), answer, sectionGrammar(beats, r.small()), 200+10*uint64(i)+try)
+		if err != nil {
+			return err
+		}
+		s.Point, s.Words, s.Beats = parseSection(text, beats)
+		if !taken(o, i, func(t SectionPlan) string { return t.Title }) && !taken(o, i, func(t SectionPlan) string { return t.Point }) {
+			return nil
+		}
+		if try == 2 {
+			break
+		}
+		again, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, 0, true)+"\n\n"+againPrompt(s.Title), "1.", titlesGrammar(1, false, r.small()), 5000+10*uint64(i)+try)
+		if err != nil {
+			return err
+		}
+		if _, titles := parseTitles(again, false); len(titles) == 1 {
+			s.Title = titles[0]
+		}
+	}
+	s.Flags = append(s.Flags, "repeats")
+	r.rename(o, i)
+	return nil
+}
+
+// taken says whether another section of o, or the whole, says the same there.
+func taken(o *Outline, i int, what func(SectionPlan) string) bool {
+	n := normal(what(o.Sections[i]))
+	if n == "" || n == normal(o.Title) {
+		return true
+	}
+	for j, t := range o.Sections {
+		if j != i && normal(what(t)) == n {
+			return true
+		}
+	}
+	return false
+}
+
+// rename makes a title from the section's beats or point, or numbers it.
+func (r *run) rename(o *Outline, i int) {
+	s := &o.Sections[i]
+	title := func(t SectionPlan) string { return t.Title }
+	for _, from := range append(append([]string(nil), s.Beats...), firstWords(s.Point, 6)) {
+		if !taken(o, i, title) {
+			return
+		}
+		if CountWords(from) > 0 {
+			s.Title = strings.TrimRight(from, " ,.;:")
+		}
+	}
+	for n, base := 2, s.Title; taken(o, i, title); n++ {
+		s.Title = fmt.Sprintf("%s (%d)", base, n)
+	}
 }
 
 func (r *run) planParts(sizes []int) error {
-	text, err := r.planText(partsPrompt(r.p, len(sizes), sectionCount(r.p.Target, r.sectionSize())), "Title: ", titlesGrammar(len(sizes), true), 90)
+	text, err := r.planText(titlesPrompt(r.p, len(sizes), nil), "Title:", titlesGrammar(len(sizes), true, r.small()), 90)
 	if err != nil {
 		return err
 	}
-	title, lines := parsePlan(text, true)
-	if len(lines) != len(sizes) {
-		return fmt.Errorf("draft: plan %d parts: the model wrote %d of them", len(sizes), len(lines))
+	title, titles := parseTitles(text, true)
+	if len(titles) != len(sizes) {
+		return fmt.Errorf("draft: plan %d parts: the model wrote %d", len(sizes), len(titles))
+	}
+	o := Outline{Title: title}
+	for _, t := range titles {
+		o.Sections = append(o.Sections, SectionPlan{Title: t})
 	}
 	parts := Parts{Title: title}
-	var o Outline
-	for i, l := range lines {
-		s := SectionPlan{Title: l.title, Point: l.point}
-		if err := r.distinct(&o, &s); err != nil {
-			return err
+	for i := range o.Sections {
+		s := &o.Sections[i]
+		for try := uint64(0); try < 2 && taken(&o, i, func(t SectionPlan) string { return t.Title }); try++ {
+			again, err := r.planText(requestText(r.p, 80)+"\n\n"+againPrompt(s.Title), "1.", titlesGrammar(1, false, r.small()), 9000+10*uint64(i)+try)
+			if err != nil {
+				return err
+			}
+			if _, other := parseTitles(again, false); len(other) == 1 {
+				s.Title = other[0]
+			}
 		}
-		o.Sections = append(o.Sections, s)
-		parts.Parts = append(parts.Parts, Part{Title: s.Title, Point: s.Point, Sections: sizes[i]})
+		r.rename(&o, i)
+		parts.Parts = append(parts.Parts, Part{Title: s.Title, Sections: sizes[i]})
 	}
 	return r.commit(parts)
 }
@@ -169,63 +232,13 @@ func (r *run) planText(prompt, answer, grammar string, salt uint64) (string, err
 	if err != nil {
 		return "", err
 	}
-	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: r.temperature(), TopK: 60, TopP: 0.95, MinP: 0.05, Seed: r.seed(salt),
-		DRY: engine.DRY{Multiplier: 1, Base: 1.75, AllowedLength: 3, Window: 1500, Breakers: []string{"\n", ":"}}}}
+	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: r.temperature(), TopK: 60, TopP: 0.95, MinP: 0.05, Seed: r.seed(salt)}}
 	var text strings.Builder
 	err = r.generate(req, func(t engine.Token) (bool, error) {
 		text.WriteString(t.Text)
 		return !t.End, nil
 	})
 	return text.String(), err
-}
-
-// distinct gives a section another title and point while they repeat an earlier
-// one's: two more tries of the model, then a title made from its point or beats.
-func (r *run) distinct(o *Outline, s *SectionPlan) error {
-	taken := func(title string) bool {
-		n := normal(title)
-		if n == "" || n == normal(o.Title) {
-			return true
-		}
-		for _, t := range o.Sections {
-			if normal(t.Title) == n {
-				return true
-			}
-		}
-		return false
-	}
-	said := func(point string) bool {
-		for _, t := range o.Sections {
-			if normal(t.Point) == normal(point) {
-				return true
-			}
-		}
-		return false
-	}
-	for try := 0; try < 2 && (taken(s.Title) || said(s.Point)); try++ {
-		text, err := r.planText(requestText(r.p, 80)+"\n\n"+againPrompt(s.Title, s.Point), "1. ", titlesGrammar(1, false), uint64(700+10*len(o.Sections)+try))
-		if err != nil {
-			return err
-		}
-		if _, lines := parsePlan("1. "+text, false); len(lines) == 1 {
-			s.Title, s.Point = lines[0].title, lines[0].point
-		}
-	}
-	if taken(s.Title) || said(s.Point) {
-		s.Flags = append(s.Flags, "repeats")
-	}
-	for _, from := range append([]string{s.Point}, s.Beats...) {
-		if !taken(s.Title) {
-			return nil
-		}
-		if t := firstWords(from, 6); CountWords(t) > 1 {
-			s.Title = strings.TrimRight(t, " ,.;:")
-		}
-	}
-	for n, base := 2, s.Title; taken(s.Title); n++ {
-		s.Title = fmt.Sprintf("%s (%d)", base, n)
-	}
-	return nil
 }
 
 // think streams the model's thinking, under a cap of its own.
@@ -236,7 +249,7 @@ func (r *run) think() error {
 	if chat.Thinks {
 		answer = "" // the model opens its thinking itself
 	}
-	ids, err := r.Engine.Tokenize(r.ctx, append(head, chat.Ask(r.fold(thinkPrompt(r.p)), true, answer)...)...)
+	ids, err := r.Engine.Tokenize(r.ctx, append(head, chat.Ask(r.fold(thinkPrompt(r.p, r.small())), true, answer)...)...)
 	if err != nil {
 		return err
 	}

@@ -8,45 +8,68 @@ import (
 // What the model is told. Short, since every turn pays for it, and without an
 // example that a small model would copy into the text.
 
-const systemText = "You are a writer at work on one long document. You write finished prose for its readers, part by part, and nothing else: no remarks about the task, no headings, no lists of what you will do."
+const systemText = "You are a writer. You write the text that is asked for, and nothing else."
 
-func thinkPrompt(p *Project) string {
-	return fmt.Sprintf("%s\n\nThe document will have about %d words. Before planning it, think: who reads it and why, what it must hold, what it tells in which order, which voice fits, what to avoid. Think in short plain paragraphs; do not write the document yet.", requestText(p, 0), p.Target)
+func thinkPrompt(p *Project, small bool) string {
+	if small { // a small model loses itself in talk about the task
+		return requestText(p, 0) + "\n\nWho will read this text, what do they want to know, and what should it tell them first, next and last? Answer in two short paragraphs."
+	}
+	return fmt.Sprintf("%s\n\nThe text will have about %d words. Before it is planned, think about it: who reads it and why, what it must hold, in which order, in which voice, and what to avoid. Think in a few short plain paragraphs. Do not write the text yet.", requestText(p, 0), p.Target)
 }
 
-func partsPrompt(p *Project, n, sections int) string {
-	return fmt.Sprintf("%s%s\n\nPlan this document of about %d words. It has %d parts with %d sections in all. Write the title of the whole, then the %d parts in their order: for each its title, and its point in one sentence. Every part is about something of its own; no two titles are alike.",
-		requestText(p, 0), thoughts(p), p.Target, n, sections, n)
-}
-
-func planPrompt(p *Project, first, last, beats int, part *Part) string {
+// titlesPrompt asks for n titles: of the parts of the whole, or of the sections
+// of a part or of a whole without parts.
+func titlesPrompt(p *Project, n int, part *Part) string {
 	var b strings.Builder
 	b.WriteString(requestText(p, 0) + thoughts(p))
-	if len(p.Parts.Parts) > 0 {
-		fmt.Fprintf(&b, "\n\nThe document is called \"%s\". Its parts:\n", p.Parts.Title)
-		for i, q := range p.Parts.Parts {
-			fmt.Fprintf(&b, "%d. %s\n", i+1, q.Title)
+	if part == nil {
+		fmt.Fprintf(&b, "\n\nFirst give only the title of the text and its table of contents with %d different chapters.", n)
+		return b.String()
+	}
+	if part.Title != "" {
+		fmt.Fprintf(&b, "\n\nThe text is called \"%s\" and has these parts:\n", p.Parts.Title)
+		for _, q := range p.Parts.Parts {
+			b.WriteString("- " + q.Title + "\n")
 		}
 	}
-	if n := len(p.Outline.Sections); n > 0 {
-		b.WriteString("\n\nPlanned so far:\n")
-		for _, s := range p.Outline.Sections[max(0, n-2*partSections):] {
-			fmt.Fprintf(&b, "- %s\n", s.Title)
+	if done := p.Outline.Sections; len(done) > 0 {
+		b.WriteString("\nThese chapters are planned already:\n")
+		for _, s := range done[max(0, len(done)-2*partSections):] {
+			b.WriteString("- " + s.Title + "\n")
 		}
 	}
-	if part != nil {
-		fmt.Fprintf(&b, "\nNow plan the part \"%s\": %s\n", part.Title, part.Point)
+	if part.Title != "" {
+		fmt.Fprintf(&b, "\nGive the table of contents of the part \"%s\": %d different chapters.", part.Title, n)
+	} else {
+		fmt.Fprintf(&b, "\nGive the titles of the next %d chapters, all different.", n)
 	}
-	fmt.Fprintf(&b, "\n\nPlan sections %d to %d of this document of about %d words. For each write its title, its point in one sentence, and its weight from 1 (short) to 3 (long)", first, last, p.Target)
-	if beats > 0 {
-		fmt.Fprintf(&b, ", then %d things it tells, in their order", beats)
-	}
-	b.WriteString(". Each section brings something new; no two titles are alike.")
 	return b.String()
 }
 
-func againPrompt(title, point string) string {
-	return fmt.Sprintf("There is a section like \"%s\" already. Write another section in its place: another title and another point than \"%s\".", title, point)
+// sectionPlanPrompt asks for the beats, as headings, the point and the weight of
+// a section.
+func sectionPlanPrompt(p *Project, o *Outline, title, part string, beats int, small bool) string {
+	var b strings.Builder
+	b.WriteString(requestText(p, 0) + thoughts(p))
+	fmt.Fprintf(&b, "\n\nThe text is called \"%s\".", o.Title)
+	if part != "" {
+		fmt.Fprintf(&b, " One of its parts is called \"%s\".", part)
+	}
+	if beats > 0 {
+		fmt.Fprintf(&b, " Give the table of contents of its chapter \"%s\": %d different headings. Then say", title, beats)
+	} else {
+		fmt.Fprintf(&b, " One of its chapters is called \"%s\". Say", title)
+	}
+	b.WriteString(" in one sentence what the chapter tells")
+	if !small {
+		b.WriteString(", and its weight from 1 (short) to 3 (long)")
+	}
+	b.WriteString(".")
+	return b.String()
+}
+
+func againPrompt(title string) string {
+	return fmt.Sprintf("There is a chapter like \"%s\" already. Give the title of another chapter in its place.", title)
 }
 
 func requestText(p *Project, limit int) string {
@@ -54,7 +77,7 @@ func requestText(p *Project, limit int) string {
 	if limit > 0 {
 		prompt = firstWords(prompt, limit)
 	}
-	text := "The request: " + strings.TrimSpace(prompt)
+	text := strings.TrimSpace(prompt)
 	if p.Request.Language != "" {
 		text += "\nWrite in " + p.Request.Language + "."
 	}
@@ -76,38 +99,37 @@ func thoughts(p *Project) string {
 }
 
 // beatPrompt asks for one beat of section k; words is how many.
-func beatPrompt(p *Project, k, beat, words int) string {
-	s := p.Outline.Sections[k]
+func beatPrompt(p *Project, k, beat, words int, small bool) string {
+	s, n := p.Outline.Sections[k], len(p.Outline.Sections)
 	var b strings.Builder
-	if beat == 0 {
-		fmt.Fprintf(&b, "Section %d of %d: \"%s\". %s\n", k+1, len(p.Outline.Sections), s.Title, stop(s.Point))
-	}
-	what := s.Point
-	if beat < len(s.Beats) {
-		what = s.Beats[beat]
-	}
 	switch {
-	case len(s.Beats) == 0:
-		fmt.Fprintf(&b, "Write it in about %d words.", words)
+	case small: // it needs the task whole and in few words, each time
+		fmt.Fprintf(&b, "%s The chapter is called \"%s\".", stop(firstWords(p.Request.Prompt, 40)), s.Title)
 	case beat == 0:
-		fmt.Fprintf(&b, "Begin with this, in about %d words: %s", words, stop(what))
+		fmt.Fprintf(&b, "Write section %d of %d, called \"%s\". %s", k+1, n, s.Title, stop(s.Point))
 	default:
-		fmt.Fprintf(&b, "Go on with this, in about %d words: %s", words, stop(what))
+		fmt.Fprintf(&b, "Go on with the section \"%s\".", s.Title)
 	}
-	b.WriteString(" " + bearing(p, k, beat))
-	return b.String()
+	if len(s.Beats) == 0 {
+		fmt.Fprintf(&b, " Write about %d words.", words)
+	} else {
+		fmt.Fprintf(&b, " Write about %d words on this: %s", words, stop(s.Beats[min(beat, len(s.Beats)-1)]))
+	}
+	return b.String() + bearing(p, k, beat, small)
 }
 
 // bearing says what comes next, so that the text neither ends early nor runs ahead.
-func bearing(p *Project, k, beat int) string {
+func bearing(p *Project, k, beat int, small bool) string {
 	s := p.Outline.Sections[k]
 	switch {
+	case small && k+1 < len(p.Outline.Sections):
+		return ""
 	case beat+1 < len(s.Beats):
-		return "Do not conclude."
+		return fmt.Sprintf(" Next comes: %s. Do not conclude.", s.Beats[beat+1])
 	case k+1 < len(p.Outline.Sections):
-		return fmt.Sprintf("The next section is \"%s\"; do not conclude.", p.Outline.Sections[k+1].Title)
+		return fmt.Sprintf(" The next section is called \"%s\". Do not conclude.", p.Outline.Sections[k+1].Title)
 	}
-	return "This is the end of the document: conclude it."
+	return " Conclude the whole text."
 }
 
 // asks are ways to go on when a section is short and has no beat left: each

@@ -30,7 +30,6 @@ type Parts struct {
 // Part is one of them.
 type Part struct {
 	Title    string `json:"title"`
-	Point    string `json:"point"`
 	Sections int    `json:"sections"`
 }
 

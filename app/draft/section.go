@@ -108,7 +108,7 @@ func (r *run) openTurn(k int, kind string, beat int) error {
 		if beat == 0 {
 			answer = "### " + plan.Title + "\n\n"
 		}
-		return r.ask(k, kind, beat, beatPrompt(r.p, k, beat, round10(left/max(1, len(plan.Beats)-beat))), answer)
+		return r.ask(k, kind, beat, beatPrompt(r.p, k, beat, round10(left/max(1, len(plan.Beats)-beat)), r.small()), answer)
 	}
 	return r.ask(k, kind, beat, morePrompt(r.p, k, beat, round10(left)), "")
 }

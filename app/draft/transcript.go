@@ -93,7 +93,7 @@ func (r *run) material(k int, summary []Summary, notes string) string {
 	p := r.p
 	var b strings.Builder
 	b.WriteString(requestText(p, r.share(requestShare)))
-	fmt.Fprintf(&b, "\n\nThe document is called \"%s\". %s", p.Outline.Title, r.outlineText(k))
+	fmt.Fprintf(&b, "\n\nThe text is called \"%s\". %s", p.Outline.Title, r.outlineText(k))
 	if len(summary) > 0 {
 		b.WriteString("\n\nTold so far:")
 		for _, s := range summary {
@@ -128,7 +128,7 @@ func (r *run) outlineText(k int) string {
 	b.WriteString("Sections that follow:")
 	for i := k; i < len(p.Outline.Sections); i++ {
 		s := p.Outline.Sections[i]
-		line := fmt.Sprintf("\n%d. %s: %s", i+1, s.Title, s.Point)
+		line := fmt.Sprintf("\n%s: %s", s.Title, s.Point)
 		if i > k && CountWords(b.String()+line) > limit {
 			break
 		}

@@ -82,6 +82,7 @@ func (r *run) write() error {
 		return nil
 	}
 	r.guard = newGuard(p)
+	r.guard.prose = r.small()
 	if p.Started.Resumed {
 		if err := r.tellWhere(); err != nil {
 			return err
