@@ -146,7 +146,7 @@ func (w *window) begin(j job) {
 // happened shows what the draft did.
 func (w *window) happened(events []draft.Event) {
 	for _, e := range joined(events) {
-		w.desk.m.apply(e)
+		w.desk.happened(e)
 		if s, ok := e.(draft.Started); ok {
 			if w.ports.sample(s.Model) {
 				w.noted.say("Sample model: shows how Longhand works, not how well it writes")

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"time"
+
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"longhand/app/draft"
 )
 
 // A desk shows one draft: the outline, the text, how far it is, and what can
@@ -22,6 +25,7 @@ type desk struct {
 	thought  bool  // the thinking shows
 	picked   bool  // the reader chose which
 	rows     [2][]row
+	reread   time.Time // when a draft was taken up that is being read again; zero: it goes on
 
 	progress *widget.Label
 	note     *quietText // one line about what just happened
@@ -76,7 +80,7 @@ func (d *desk) lay() fyne.CanvasObject {
 	pages := calm(container.NewStack(spacer(400, 300), d.text, d.thinking, jump))
 	plan := container.New(filled{rest: 1}, spacer(planWidth, 10), calm(d.outline.list))
 	status := container.New(layout.NewCustomPaddedLayout(4, 4, 12, 14),
-		container.NewBorder(nil, nil, spacer(0, 42), container.NewCenter(container.NewHBox(d.first, d.second)),
+		container.NewBorder(nil, nil, spacer(0, 51), container.NewCenter(container.NewHBox(d.first, d.second)),
 			container.New(layout.NewCustomPaddedVBoxLayout(-14), layout.NewSpacer(), d.progress, d.note, layout.NewSpacer())))
 	above := container.New(filled{across: true, rest: 2}, plan, widget.NewSeparator(), pages)
 	return container.New(filled{rest: 0}, above, d.bar, status)
@@ -85,7 +89,7 @@ func (d *desk) lay() fyne.CanvasObject {
 // open shows a manuscript from its start.
 func (d *desk) open() {
 	d.m = newManuscript()
-	d.picked, d.thought = false, true
+	d.picked, d.thought, d.reread = false, true, time.Time{}
 	d.pace.marks, d.pace.words, d.pace.last = nil, 0, 0
 	d.say("")
 	for _, p := range []*page{d.text, d.thinking} {
@@ -108,6 +112,27 @@ func (d *desk) enter(ph phase) {
 	d.update()
 }
 
+// happened takes in what the draft did.
+func (d *desk) happened(e draft.Event) {
+	d.m.apply(e)
+	switch e := e.(type) {
+	case draft.Started:
+		if e.Resumed {
+			d.reread = d.pace.now()
+			d.say("Reading again what is written. Then it goes on.")
+		}
+	case draft.Text: // what it holds was told at once; this is new
+		if !d.reread.IsZero() && d.pace.now().Sub(d.reread) > time.Second {
+			d.reread = time.Time{}
+			d.say("")
+		}
+	case draft.Engine:
+		if e.State == "restarted" {
+			d.say("The engine had to be started again. Nothing was lost.")
+		}
+	}
+}
+
 // update shows the manuscript as it now is.
 func (d *desk) update() {
 	if !d.picked && len(d.m.outline.Sections) > 0 {
@@ -128,9 +153,6 @@ func (d *desk) update() {
 		d.bar.set(float32(d.m.words()) / float32(target))
 	}
 	setText(d.progress, statusLine(d.m, d.phase, d.pace.rate()))
-	if d.m.restarts > 0 && d.phase == phaseRunning {
-		d.say("The engine had to be started again. Nothing was lost.")
-	}
 	d.buttons()
 }
 
@@ -212,86 +234,4 @@ func (d *desk) key(k fyne.KeyName) {
 	case fyne.KeyEnd:
 		d.page().turn(1e6)
 	}
-}
-
-// The toolkit redraws whatever is set, changed or not; these do not.
-
-func showIf(o fyne.CanvasObject, on bool) {
-	switch {
-	case on && !o.Visible():
-		o.Show()
-	case !on && o.Visible():
-		o.Hide()
-	}
-}
-
-func able(b *widget.Button, on bool) {
-	switch {
-	case on && b.Disabled():
-		b.Enable()
-	case !on && !b.Disabled():
-		b.Disable()
-	}
-}
-
-func relabel(b *widget.Button, text string) {
-	if b.Text != text {
-		b.SetText(text)
-	}
-}
-
-func setText(l *widget.Label, text string) {
-	if l.Text != text {
-		l.SetText(text)
-	}
-}
-
-// spacer takes up room.
-func spacer(width, height float32) fyne.CanvasObject {
-	r := canvas.NewRectangle(nil)
-	r.SetMinSize(fyne.NewSize(width, height))
-	return r
-}
-
-// A thinBar shows a share as a line, which is all a quiet window needs.
-type thinBar struct {
-	widget.BaseWidget
-	share      float32
-	rail, done *canvas.Rectangle
-}
-
-func newThinBar() *thinBar {
-	b := &thinBar{rail: canvas.NewRectangle(nil), done: canvas.NewRectangle(nil)}
-	b.ExtendBaseWidget(b)
-	return b
-}
-
-func (b *thinBar) set(share float32) {
-	if share = max(0, min(1, share)); share != b.share {
-		b.share = share
-		b.Refresh()
-	}
-}
-
-// CreateRenderer implements fyne.Widget.
-func (b *thinBar) CreateRenderer() fyne.WidgetRenderer { return &thinBarRenderer{b} }
-
-type thinBarRenderer struct{ *thinBar }
-
-func (r *thinBarRenderer) Destroy()           {}
-func (r *thinBarRenderer) MinSize() fyne.Size { return fyne.NewSize(0, 2) }
-func (r *thinBarRenderer) Objects() []fyne.CanvasObject {
-	return []fyne.CanvasObject{r.rail, r.done}
-}
-
-func (r *thinBarRenderer) Layout(size fyne.Size) {
-	r.rail.Resize(size)
-	r.done.Resize(fyne.NewSize(size.Width*r.share, size.Height))
-}
-
-func (r *thinBarRenderer) Refresh() {
-	th, v := r.Theme(), fyne.CurrentApp().Settings().ThemeVariant()
-	r.rail.FillColor, r.done.FillColor = th.Color(theme.ColorNameSeparator, v), th.Color(theme.ColorNamePrimary, v)
-	r.Layout(r.Size())
-	canvas.Refresh(r.thinBar)
 }

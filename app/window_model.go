@@ -15,7 +15,6 @@ type manuscript struct {
 	sections []section
 	current  int // the section being written, or -1
 	finished *draft.Finished
-	restarts int // of the engine
 }
 
 type section struct {
@@ -65,10 +64,6 @@ func (m *manuscript) apply(e draft.Event) {
 	case draft.SectionDone:
 		s := m.at(e.Index)
 		s.state, s.target, s.flags = sectionWritten, e.Target, e.Flags
-	case draft.Engine:
-		if e.State == "restarted" {
-			m.restarts++
-		}
 	case draft.Finished:
 		m.finished, m.current = &e, -1
 	}

@@ -114,7 +114,7 @@ func statusLine(m *manuscript, ph phase, rate float64) string {
 	case len(m.outline.Sections) > 0:
 		say = append(say, "Planning", plural(len(m.outline.Sections), "section"))
 	case m.thinking.count() > 0:
-		say = append(say, "Thinking")
+		say = append(say, "Thinking", "the plan comes next")
 	case ph == phaseRunning:
 		say = append(say, "Opening the model…")
 	}

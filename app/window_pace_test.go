@@ -51,7 +51,7 @@ func TestStatusLine(t *testing.T) {
 	check(phaseRunning, 0, "Opening the model…")
 	m.apply(draft.Started{ID: "a", Target: 1200})
 	m.apply(draft.Think{Text: "Hm."})
-	check(phaseRunning, 0, "Thinking")
+	check(phaseRunning, 0, "Thinking  ·  the plan comes next")
 	m.apply(draft.Outline{Sections: []draft.SectionPlan{{Words: 600}, {Index: 1, Words: 600}}})
 	check(phaseRunning, 0, "Planning  ·  2 sections")
 	m.apply(draft.SectionBegun{Title: "A", Target: 600})

@@ -53,9 +53,9 @@ func (v *shelfView) show(s shelf) {
 func (s shelf) say() string {
 	switch {
 	case s.title == "":
-		return "No model is installed yet. The small sample comes with: longhand models pull sample"
+		return "No model is installed yet. A small sample comes with: longhand models pull sample"
 	case s.sample:
-		return "Written with the sample model, " + s.title + ". It shows how Longhand works, not how well it writes."
+		return s.title + ", the sample model: it shows how Longhand works, not how well it writes."
 	}
 	return "Written with " + s.title + "."
 }

@@ -255,6 +255,14 @@ func TestStopKeepsTheTextAndItCanGoOn(t *testing.T) {
 			again := opening[0].(draft.Started)
 			again.Resumed = true
 			th.tell(append([]draft.Event{again}, opening[1:]...)...)
+			if !strings.HasPrefix(th.desk.note.segment.Text, "Reading again") {
+				t.Errorf("while the draft is read again, it says %q", th.desk.note.segment.Text)
+			}
+			time.Sleep(2 * time.Second)
+			th.tell(draft.Text{Text: " New."})
+			if th.desk.note.segment.Text != "" {
+				t.Errorf("when it goes on, it says %q", th.desk.note.segment.Text)
+			}
 			if got := strings.Count(th.texts(), "The sand was wet."); got != 1 {
 				t.Errorf("the text is there %d times", got)
 			}
