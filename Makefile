@@ -24,7 +24,7 @@ run: build $(ENGINE) $(SAMPLE)
 
 test: cli $(ENGINE) $(SAMPLE)
 	go vet -tags ci ./...
-	LONGHAND_LIBRARY="$(ENGINE)" LONGHAND_SAMPLE_MODEL="$(SAMPLE)" LONGHAND_HOME="$(CURDIR)/.longhand" REQUIRE_NATIVE=1 go test -tags ci ./...
+	LONGHAND_LIBRARY="$(ENGINE)" LONGHAND_SAMPLE_MODEL="$(SAMPLE)" LONGHAND_HOME="$(CURDIR)/.longhand" REQUIRE_NATIVE=1 go test -p 1 -tags ci ./... # one at a time: the engine uses every core
 
 build: cli
 	$(BUILD) -tags migrated_fynedo -o bin/longhand ./app

@@ -93,7 +93,11 @@ func (e *env) checkEngine(machine assets.Machine) []check {
 	k := check{Name: "engine", OK: true, Needed: true, Detail: detail}
 	devices, err := e.devices(folder)
 	if err != nil {
-		return []check{k, {Name: "devices", Needed: true, Detail: plain(err), Hint: known(fmt.Sprintf("longhand models remove llama.cpp-%s, then: longhand models pull llama.cpp-%s", kind, kind))}}
+		hint := fmt.Sprintf("longhand models remove llama.cpp-%s, then: longhand models pull llama.cpp-%s", kind, kind)
+		if kind == "own" {
+			hint = "LONGHAND_LIBRARY must name a folder with libllama and libggml of llama.cpp " + assets.LlamaVersion
+		}
+		return []check{k, {Name: "devices", Needed: true, Detail: plain(err), Hint: &hint}}
 	}
 	var list []string
 	gpu := false
@@ -106,7 +110,7 @@ func (e *env) checkEngine(machine assets.Machine) []check {
 		gpu = gpu || d.Kind == "gpu" || d.Kind == "igpu"
 	}
 	found := check{Name: "devices", OK: len(list) > 0, Needed: true, Detail: strings.Join(list, "; ")}
-	if kind != "cpu" && !gpu {
+	if (kind == "cuda" || kind == "vulkan") && !gpu {
 		found.OK, found.Needed = false, false
 		found.Detail = "the " + kind + " build finds no GPU: " + found.Detail
 		found.Hint = known("update the GPU's driver, or: longhand models remove llama.cpp-" + kind)

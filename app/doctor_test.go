@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestDoctorOnAnEmptyHome(t *testing.T) {
+	t.Setenv("LONGHAND_LIBRARY", "")
+	status, out, problems := command(t, t.TempDir(), "doctor", "--json")
+	if status != 1 || !strings.Contains(problems, "engine") {
+		t.Errorf("status %d: %s", status, problems)
+	}
+	seen := map[any]map[string]any{}
+	for _, k := range events(t, out) {
+		if k["event"] == "check" {
+			seen[k["name"]] = k
+		}
+	}
+	for _, name := range []string{"version", "data", "disk", "engine", "gpu", "memory", "models"} {
+		k := seen[name]
+		if k == nil || k["detail"] == "" {
+			t.Errorf("%s was not looked at: %v", name, k)
+		}
+		if _, ok := k["hint"]; !ok {
+			t.Errorf("%s: the hint is left out", name)
+		}
+	}
+	if e := seen["engine"]; e["ok"] != false || e["hint"] != "longhand models pull llama.cpp" {
+		t.Errorf("engine: %v", e)
+	}
+	if m := seen["models"]; m["ok"] != false || m["hint"] == nil {
+		t.Errorf("models: %v", m)
+	}
+}
+
+func TestDoctorNamesAHomeThatCannotBeWritten(t *testing.T) {
+	t.Setenv("LONGHAND_LIBRARY", "")
+	status, out, _ := command(t, "/dev/null/home", "doctor")
+	if status != 1 || !strings.Contains(out, "set LONGHAND_HOME") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}
+
+func TestMountKind(t *testing.T) {
+	const mounts = "/dev/vda / ext4 rw 0 0\nserver:/x /home nfs4 rw 0 0\nserver:/y /mnt/my\\040disk cifs rw 0 0\ntmpfs /home/a/tmp tmpfs rw 0 0\n"
+	for dir, want := range map[string]string{"/opt/x": "ext4", "/home": "nfs4", "/home/a": "nfs4", "/homes": "ext4", "/home/a/tmp/y": "tmpfs", "/mnt/my disk/z": "cifs"} {
+		if got := mountKind(mounts, dir); got != want || remoteFileSystem(got) != (want == "nfs4" || want == "cifs") {
+			t.Errorf("%s is on %q, want %q", dir, got, want)
+		}
+	}
+}
+
+// The devices are listed by a child process, which is this test binary.
+func TestDoctorListsDevices(t *testing.T) {
+	folder := os.Getenv("LONGHAND_LIBRARY")
+	if folder == "" {
+		if os.Getenv("REQUIRE_NATIVE") == "1" {
+			t.Fatal("REQUIRE_NATIVE is set, but LONGHAND_LIBRARY names no engine")
+		}
+		t.Skip("skipped: LONGHAND_LIBRARY names no engine; make test fetches one")
+	}
+	_, out, _ := command(t, t.TempDir(), "doctor", "--json")
+	for _, k := range events(t, out) {
+		if k["name"] == "devices" {
+			if k["ok"] != true || !strings.Contains(k["detail"].(string), "CPU") {
+				t.Errorf("devices: %v", k)
+			}
+			return
+		}
+	}
+	t.Errorf("no devices were listed:\n%s", out)
+}
+
+func TestABrokenEngineIsNamed(t *testing.T) {
+	t.Setenv("LONGHAND_LIBRARY", t.TempDir())
+	status, out, _ := command(t, t.TempDir(), "doctor", "--json")
+	if status != 1 || !strings.Contains(out, `"name":"devices","ok":false`) {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}
