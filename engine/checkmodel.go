@@ -3,9 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 var splitName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
@@ -20,7 +22,7 @@ func checkModel(path string) (*ggufHeader, error) {
 		return nil, errors.New("it names no architecture")
 	}
 	if kind := h.values["general.type"].text; kind != "" && kind != "model" {
-		return nil, fmt.Errorf("it holds no model but a %s", kind)
+		return nil, fmt.Errorf("it holds no model: its general.type is %.40q", kind)
 	}
 	if err := h.checkShape(); err != nil {
 		return nil, err
@@ -57,9 +59,28 @@ func (h *ggufHeader) addParts(path string, count int) error {
 	return nil
 }
 
-// checkShape refuses sizes that no model has and that llama.cpp divides by or
-// sets arrays up with.
+// maxLayers is llama.cpp's LLAMA_MAX_LAYERS.
+const maxLayers = 512
+
+// checkShape refuses numbers on which llama.cpp would end the process.
 func (h *ggufHeader) checkShape() error {
+	if n := h.number("block_count"); !(n >= 1 && n <= maxLayers) {
+		return fmt.Errorf("it claims %g layers", n)
+	}
+	prefix := h.values["general.architecture"].text + "."
+	for key, e := range h.values {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok || e.kind == ggufString || e.array || len(e.numbers) != 1 {
+			continue
+		}
+		x := e.numbers[0]
+		if math.IsNaN(x) || math.IsInf(x, 0) || x < 0 && strings.HasSuffix(name, "epsilon") {
+			return fmt.Errorf("its %.60s is %g", name, x)
+		}
+		if x == 0 && (name == "embedding_length" || name == "attention.head_count") {
+			return fmt.Errorf("its %s is 0", name)
+		}
+	}
 	return nil
 }
 

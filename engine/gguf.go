@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"os"
@@ -43,6 +44,8 @@ const (
 
 // ggufSizes are the bytes of a value by its type; 0 for strings and arrays.
 var ggufSizes = [...]uint64{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}
+
+var ggufSeed = maphash.MakeSeed()
 
 // ggufHeader is what stands before the tensor data.
 type ggufHeader struct {
@@ -251,8 +254,19 @@ func (g *ggufReader) array(key string, e *ggufEntry) {
 		if e.length > g.left()/8 {
 			g.fail("the array %.100q claims %d strings, more than the file holds", key, e.length)
 		}
+		seen := map[uint64]bool{}
 		for i := uint64(0); i < e.length && g.err == nil; i++ {
-			g.skip(g.u64())
+			if key != "tokenizer.ggml.tokens" {
+				g.skip(g.u64())
+				continue
+			}
+			// llama.cpp ends the process when two tokens have the same text.
+			text := g.text("a token", ggufMaxKey)
+			sum := maphash.String(ggufSeed, text)
+			if seen[sum] && text != "" {
+				g.fail("the token %.40q stands in the vocabulary twice", text)
+			}
+			seen[sum] = true
 		}
 		return
 	}
