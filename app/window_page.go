@@ -60,7 +60,7 @@ func (p *page) CreateRenderer() fyne.WidgetRenderer { return widget.NewSimpleRen
 // Resize measures the rows again where the column changes.
 func (p *page) Resize(size fyne.Size) {
 	p.BaseWidget.Resize(size)
-	p.scroll.Resize(size)
+	p.itself(func() { p.scroll.Resize(size) })
 	p.settle()
 }
 
@@ -124,7 +124,7 @@ func (p *page) measure(i int) {
 		p.tops[i+1] = p.tops[i] + h
 	}
 	if p.tops[len(p.rows)] != end {
-		p.scroll.Refresh()
+		p.itself(p.scroll.Refresh)
 	}
 }
 
@@ -149,8 +149,13 @@ func (p *page) stay() {
 
 // move scrolls to y.
 func (p *page) move(y float32) {
+	p.itself(func() { p.scroll.ScrollToOffset(fyne.NewPos(0, y)) })
+}
+
+// itself does what may scroll without the reader: a page that shrinks does.
+func (p *page) itself(f func()) {
 	p.moving = true
-	p.scroll.ScrollToOffset(fyne.NewPos(0, y))
+	f()
 	p.moving = false
 }
 

@@ -86,6 +86,11 @@ func TestPageKeepsTheTailInSightUntilTheReaderScrolls(t *testing.T) {
 	if !inSight(79) {
 		t.Error("following does not go back to the tail")
 	}
+	p.show(slices.Clone(rows[:3]), 2) // taken back, or another draft
+	p.show(slices.Clone(rows[:90]), 89)
+	if !inSight(89) {
+		t.Error("a page that shrinks is taken for a reader who scrolls")
+	}
 }
 
 func TestPagePutsAHeadingAtTheTop(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -19,17 +18,23 @@ import (
 	"longhand/app/draft"
 )
 
-// With the tag screenshot, tests open the real window on $DISPLAY, replay a
-// draft and take pictures of it into $SHOTS:
+// With the tag screenshot, the test binary opens the real window on $DISPLAY,
+// replays a draft and takes pictures of it into $SHOTS:
 //
-//	xvfb-run -s "-screen 0 1280x860x24" go test -tags screenshot,migrated_fynedo -run '^$' ./app
+//	SHOTS=/tmp xvfb-run -s "-screen 0 1280x860x24" go test -tags screenshot,migrated_fynedo ./app
 //
-// Pictures are for people to look at; nothing is compared.
-func TestMain(m *testing.M) {
-	if err := takePictures(os.Getenv("SHOTS")); err != nil {
+// Pictures are for people to look at; nothing is compared. It happens in init
+// because a window wants the main goroutine, and tests run on others.
+func init() {
+	dir := os.Getenv("SHOTS")
+	if dir == "" {
+		return
+	}
+	if err := takePictures(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 func takePictures(dir string) error {
@@ -78,7 +83,7 @@ func shots(w *window, s *stage) []shot {
 		w.app.Settings().SetTheme(w.theme)
 	}
 	upTo := func(share float64) func() { return func() { s.until <- share } }
-	const short, long = 700 * time.Millisecond, 2500 * time.Millisecond
+	const short, long = 1500 * time.Millisecond, 4 * time.Second
 	return []shot{
 		{"01-first-run", func() { dark(false) }, short},
 		{"02-prompt", func() {
@@ -96,7 +101,7 @@ func shots(w *window, s *stage) []shot {
 		{"10-paused", func() { w.pause() }, short},
 		{"11-narrow", func() { w.resume(); w.desk.pick(2); w.win.Resize(w.win.Content().MinSize()) }, short},
 		{"11a-stopped", func() { w.win.Resize(fyne.NewSize(1180, 780)); w.stop(); s.until <- 0.5 }, short},
-		{"12-finished", func() { s.reset(); w.desk.m.started.ID = "x"; w.goOn(); upTo(1)() }, 4 * time.Second},
+		{"12-finished", func() { s.reset(); w.desk.m.started.ID = "x"; w.goOn(); upTo(1)() }, 8 * time.Second},
 		{"13-finished-top", func() { w.desk.pick(0) }, short},
 		{"13a-saved", func() { w.write(filepath.Join(os.TempDir(), "The Letter from Tomorrow.md")) }, short},
 		{"14-save", func() { w.saveAs() }, short},
