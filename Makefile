@@ -49,8 +49,7 @@ cross:
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet -tags ci ./...
 
 lint:
-	@command -v golangci-lint >/dev/null || { echo "lint: golangci-lint is not installed: https://golangci-lint.run"; exit 1; }
-	golangci-lint run --build-tags ci ./...
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
 clean:
 	rm -rf bin .longhand

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"longhand/assets"
@@ -175,6 +176,39 @@ func (c *modelsVerifyCmd) run(e *env) error {
 		return hinted{fmt.Errorf("app: verify: damaged: %s", strings.Join(bad, ", ")), "longhand models remove " + bad[0] + ", then pull or import it again"}
 	}
 	return nil
+}
+
+// verify reads a model's files again and compares them with what was noted
+// when they came.
+func (e *env) verify(m *entry) (string, error) {
+	if !m.Installed {
+		m.Verified = new(bool)
+		return "a file of it is gone or has another size: " + *m.Path, nil
+	}
+	good, compared := true, false
+	for i, name := range m.Files {
+		path := filepath.Join(filepath.Dir(*m.Path), name)
+		show := newBar(e.stderr, false)
+		sum, err := assets.SHA256(e.ctx, path, func(done int64) error {
+			show.progress(assets.Progress{State: assets.Checking, File: name, Done: done, Total: *m.Bytes})
+			return nil
+		})
+		show.close()
+		if err != nil {
+			return "", err
+		}
+		if want := m.Hashes[i]; want != nil {
+			compared, good = true, good && strings.EqualFold(*want, sum)
+		}
+	}
+	if !compared {
+		return "there is no hash to compare it with", nil
+	}
+	m.Verified = &good
+	if !good {
+		return "damaged: its SHA-256 is not the one noted when it came", nil
+	}
+	return "whole", nil
 }
 
 type modelsRemoveCmd struct {
