@@ -92,13 +92,14 @@ type Sampling struct {
 //
 // for the longest n >= AllowedLength such that the last n tokens stand earlier
 // in the last Window tokens of prompt and completion and were followed there by
-// that token. A repetition does not reach across a breaker.
+// that token. A repetition does not reach across a breaker, and a breaker is
+// never lowered. Control tokens are breakers, too.
 type DRY struct {
-	Multiplier    float32  `json:"multiplier"` // 0: off
-	Base          float32  `json:"base"`       // 0: 1.75
-	AllowedLength int      `json:"allowed_length"`
-	Window        int      `json:"window"`   // 0: everything
-	Breakers      []string `json:"breakers"` // a token whose text contains one of them breaks
+	Multiplier    float32  `json:"multiplier"`     // 0: off
+	Base          float32  `json:"base"`           // 0: 1.75
+	AllowedLength int      `json:"allowed_length"` // 0: 2
+	Window        int      `json:"window"`         // 0: everything
+	Breakers      []string `json:"breakers"`       // a token whose text contains one of them breaks
 }
 
 // Token is one sampled token.

@@ -45,6 +45,9 @@ func (m *Model) generate(ctx context.Context, r Request, yield func(Token, error
 	if err := m.checkRequest(r); err != nil {
 		return err
 	}
+	if r.MaxTokens > 0 && len(r.Completion) >= r.MaxTokens {
+		return nil
+	}
 	s := &m.sample
 	if err := s.prepare(m, r); err != nil {
 		return err
@@ -77,6 +80,9 @@ func (m *Model) generate(ctx context.Context, r Request, yield func(Token, error
 			t = first
 		}
 		if t.ID, t.LogProb, err = s.next(line.ids, logits, i); err != nil {
+			if errors.Is(err, errNaN) {
+				m.forget() // the cache may hold what made them
+			}
 			return err
 		}
 		if t.End = m.control[t.ID]; !t.End {
@@ -200,15 +206,16 @@ func (m *Model) leave(l *line) {
 	}
 }
 
-// decode decodes what the cache does not hold yet of a line. Between two
-// batches it looks at the context. What was decoded stays, also after a
+// decode decodes what the cache does not hold yet of a line, a micro-batch at a
+// time: as llama.cpp would cut a larger batch, but between two the context is
+// looked at. What was decoded stays, also after a
 // cancellation; after a failure the cache is empty.
 func (m *Model) decode(ctx context.Context, l *line) error {
 	for l.n < len(l.ids) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(batchTokens, len(l.ids)-l.n)
+		n := min(microBatchTokens, len(l.ids)-l.n)
 		m.batch.Clear()
 		for i, id := range l.ids[l.n : l.n+n] {
 			if err := m.batch.Add(llama.Token(id), llama.Pos(l.n+i), []llama.SeqId{l.seq}, l.n+i == len(l.ids)-1); err != nil {

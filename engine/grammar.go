@@ -21,7 +21,7 @@ func (s *sampler) openGrammar(m *Model, grammar string, completion []int32) erro
 	mark := nativeLog.mark()
 	s.grammar = llama.SamplerInitGrammar(m.vocab, grammar, "root")
 	if s.grammar == 0 {
-		return fmt.Errorf("the grammar is not valid: %s", nativeLog.since(mark))
+		return errors.New(strings.TrimSuffix("the grammar is not valid: "+nativeLog.since(mark), ": "+noReason))
 	}
 	for i, id := range completion {
 		if m.control[id] || !s.permits(id) {

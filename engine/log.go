@@ -16,6 +16,8 @@ import (
 // logLines is how many lines are kept: a failing load ends within a dozen.
 const logLines = 64
 
+const noReason = "llama.cpp gave no reason"
+
 type logLine struct {
 	level llama.LogLevel
 	text  string
@@ -81,7 +83,7 @@ func (r *logRing) since(mark int) string {
 			return strings.Join(found[max(0, len(found)-4):], "; ")
 		}
 	}
-	return "llama.cpp gave no reason"
+	return noReason
 }
 
 func cString(p *byte) string {

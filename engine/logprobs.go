@@ -76,8 +76,8 @@ func (m *Model) decodeSome(ctx context.Context, l *line, first int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	rows := max(1, min(batchTokens, logitBytes/4/len(m.control)))
-	end := min(len(l.ids), max(l.n, first)+rows, l.n+batchTokens)
+	rows := max(1, logitBytes/4/len(m.control))
+	end := min(len(l.ids), max(l.n, first)+rows, l.n+microBatchTokens)
 	m.batch.Clear()
 	for i := l.n; i < end; i++ {
 		if err := m.batch.Add(llama.Token(l.ids[i]), llama.Pos(i), []llama.SeqId{l.seq}, i >= first); err != nil {

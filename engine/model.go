@@ -14,7 +14,7 @@ import (
 // Batch sizes as llama.cpp's own tools have them: greedy text is then theirs to
 // the token.
 const (
-	batchTokens      = 2048 // decoded between two looks at the context
+	batchTokens      = 2048
 	microBatchTokens = 512
 )
 
@@ -33,14 +33,16 @@ type Model struct {
 	vocab  llama.Vocab
 	batch  llama.Batch
 
-	control []bool // by token id: ends a generation or is another control token
-	eog     []bool // by token id: ends a generation
-	partial bool   // the cache can be cut anywhere (false: recurrent models)
+	devices []llama.GGMLBackendDevice // kept where llama.cpp reads it; ends in 0
+	control []bool                    // by token id: ends a generation or is another control token
+	eog     []bool                    // by token id: ends a generation
+	partial bool                      // the cache can be cut anywhere (false: recurrent models)
 
 	turn   chan struct{} // holds one value while nobody works
 	closed atomic.Bool
-	held   []int32 // what the cache holds as the transcript
-	sample sampler // scratch of the request in work
+	reads  sync.RWMutex // the vocabulary is read, or freed
+	held   []int32      // what the cache holds as the transcript
+	sample sampler      // scratch of the request in work
 
 	breakers map[string][]bool // by breaker list: tokens that break a repetition
 	pieces   []string          // text of every token, once something needed it
@@ -95,6 +97,13 @@ func (m *Model) load(path string, header *ggufHeader, o Options) error {
 	}
 	params := llama.ModelDefaultParams()
 	params.NGpuLayers = int32(place.layers)
+	if place.device != nil {
+		// Only the device whose memory was looked at.
+		m.devices = []llama.GGMLBackendDevice{place.device.handle, 0}
+		if err := params.SetDevices(m.devices); err != nil {
+			return err
+		}
+	}
 	mark := nativeLog.mark()
 	if m.model, err = llama.ModelLoadFromFile(path, params); err != nil {
 		return errors.New(nativeLog.since(mark))
@@ -118,7 +127,7 @@ func (m *Model) load(path string, header *ggufHeader, o Options) error {
 		return err
 	}
 	m.identity += fmt.Sprintf(" %q %q %g %g", o.KVType, o.RopeScaling, o.RopeFreqBase, o.RopeFreqScale)
-	m.batch = llama.BatchInit(batchTokens, 0, 1)
+	m.batch = llama.BatchInit(microBatchTokens, 0, 1)
 	m.readVocabulary()
 	m.describe(path, header, place, o)
 	return nil
@@ -147,7 +156,10 @@ func (m *Model) Close() error {
 		return nil
 	}
 	<-m.turn
+	m.reads.Lock()
+	defer m.reads.Unlock()
 	m.free()
+	m.turn <- struct{}{} // who waited finds it closed
 	return nil
 }
 

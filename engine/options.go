@@ -67,6 +67,9 @@ func (o Options) contextParams(header *ggufHeader, gpu bool) llama.ContextParams
 	p.NThreads = int32(threadCount(o))
 	p.NThreadsBatch = p.NThreads
 	p.NoPerf = 1
+	if !gpu {
+		p.OpOffload, p.Offload_kqv = 0, 0
+	}
 	if o.KVType == "q8_0" {
 		p.TypeK, p.TypeV = llama.GGMLTypeQ8_0, llama.GGMLTypeQ8_0
 	}
@@ -85,6 +88,10 @@ func (o Options) contextParams(header *ggufHeader, gpu bool) llama.ContextParams
 		p.RopeScalingType = llama.RopeScalingTypeYARN
 	}
 	p.RopeFreqBase, p.RopeFreqScale = o.RopeFreqBase, o.RopeFreqScale
+	if trained := header.number("context_length"); p.RopeFreqScale == 0 && trained > 0 && float64(p.NCtx) > trained &&
+		(o.RopeScaling == "linear" || o.RopeScaling == "yarn") {
+		p.RopeFreqScale = float32(trained / float64(p.NCtx)) // stretched as far as was asked for
+	}
 	return p
 }
 

@@ -18,6 +18,8 @@ import (
 // unless that would make a control token out of a person's text; then each
 // piece is tokenised alone.
 func (m *Model) Tokenize(ctx context.Context, pieces ...Piece) ([]int32, error) {
+	m.reads.RLock()
+	defer m.reads.RUnlock()
 	if err := m.usable(ctx); err != nil {
 		return nil, fmt.Errorf("engine: tokenize: %w", err)
 	}
@@ -51,6 +53,8 @@ func (m *Model) Count(ctx context.Context, text string) (int, error) {
 // Text turns token ids into text, as Generate would have yielded it: control
 // tokens have none.
 func (m *Model) Text(ctx context.Context, ids []int32) (string, error) {
+	m.reads.RLock()
+	defer m.reads.RUnlock()
 	if err := m.usable(ctx); err != nil {
 		return "", fmt.Errorf("engine: text: %w", err)
 	}
