@@ -249,14 +249,23 @@ func (p *Process) Logprobs(ctx context.Context, prompt, completion []int32) ([]f
 // SetAdapter changes the adapter; "" takes it off. A child that is started
 // again has it from the beginning.
 func (p *Process) SetAdapter(ctx context.Context, path string) error {
+	before := p.wantAdapter(path) // first, for a child that another call starts meanwhile
 	info, err := remote[Info](ctx, p, "set_adapter", path)
 	if err != nil {
+		p.wantAdapter(before)
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.options.Adapter, p.info = path, info
+	p.info = info
 	return nil
+}
+
+func (p *Process) wantAdapter(path string) (before string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, p.options.Adapter = p.options.Adapter, path
+	return before
 }
 
 // SaveState writes the KV cache to a file.

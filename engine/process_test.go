@@ -129,7 +129,7 @@ func TestProcessDoesWhatTheModelDoes(t *testing.T) {
 	if err := p.LoadState(ctx, state+"s"); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Fatal(err)
 	}
-	if err := p.SetAdapter(ctx, "wrong"); err == nil || err.Error() != "engine: set adapter wrong: not made for this model" {
+	if err := p.SetAdapter(ctx, "wrong"); err == nil || p.options.Adapter != "" || err.Error() != "engine: set adapter wrong: not made for this model" {
 		t.Fatal(err)
 	}
 	if p.starts != 1 {
