@@ -199,10 +199,10 @@ func (m *Model) share(l *line, n int) error {
 	return nil
 }
 
-// leave drops a fork.
+// leave drops a fork or a branch.
 func (m *Model) leave(l *line) {
-	if l.seq == fork {
-		llama.MemorySeqRm(m.memory, fork, -1, -1)
+	if l.seq != transcript {
+		llama.MemorySeqRm(m.memory, l.seq, -1, -1)
 	}
 }
 

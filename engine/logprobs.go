@@ -42,27 +42,39 @@ func (m *Model) logprobs(ctx context.Context, prompt, completion []int32) ([]flo
 		return nil, nil
 	}
 	// The last token's own logits are not needed, so it is not decoded.
-	ids := slices.Concat(prompt, completion[:len(completion)-1])
+	l, err := m.aside(slices.Concat(prompt, completion[:len(completion)-1]), len(prompt)-1)
+	if err != nil {
+		return nil, err
+	}
+	defer m.leave(l)
+	return m.follow(ctx, l, len(prompt)-1, completion)
+}
+
+// aside sets up a line beside the transcript with ids, of which at most keep are
+// shared with it. The transcript gives way if there is no room for both.
+func (m *Model) aside(ids []int32, keep int) (*line, error) {
 	if len(ids) > m.info.Context {
 		return nil, ErrContextFull
 	}
 	l := &line{seq: fork, ids: ids}
-	keep := min(commonPrefix(m.held, ids), len(prompt)-1)
+	keep = min(commonPrefix(m.held, ids), keep)
 	if len(ids)+len(m.held)-keep > m.info.Context {
 		m.forget()
 		keep = 0
 	}
-	if err := m.share(l, keep); err != nil {
-		return nil, err
-	}
-	defer m.leave(l)
-	logps := make([]float32, 0, len(completion))
-	for l.n < len(ids) {
+	return l, m.share(l, keep)
+}
+
+// follow decodes the rest of a line. From position first on, next follows it
+// token by token: the result is the log-probability of each.
+func (m *Model) follow(ctx context.Context, l *line, first int, next []int32) ([]float32, error) {
+	logps := make([]float32, 0, len(next))
+	for l.n < len(l.ids) {
 		from := l.n
-		if err := m.decodeSome(ctx, l, len(prompt)-1); err != nil {
+		if err := m.decodeSome(ctx, l, first); err != nil {
 			return nil, err
 		}
-		some, err := m.score(max(from, len(prompt)-1)-from, l.n-from, completion[len(logps):])
+		some, err := m.score(max(from, first)-from, l.n-from, next[len(logps):])
 		if err != nil {
 			return nil, err
 		}

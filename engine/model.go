@@ -22,6 +22,7 @@ const (
 const (
 	transcript = 0
 	fork       = 1
+	branch     = 2 // of the fork
 )
 
 // A Model is an opened model in this process. Its methods may be called from

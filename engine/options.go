@@ -39,9 +39,9 @@ func (o Options) check() error {
 	return nil
 }
 
-// sequences is how many sequences the cache is made for: a fork needs one
-// beside the transcript.
-func (o Options) sequences() int { return max(2, cmp.Or(o.Sequences, 4)) }
+// sequences is how many sequences the cache is made for: the transcript, a fork
+// and a branch of it.
+func (o Options) sequences() int { return max(3, cmp.Or(o.Sequences, 4)) }
 
 // contextSize is the number of KV cells.
 func (o Options) contextSize(header *ggufHeader, gpu bool) int {

@@ -131,7 +131,7 @@ func softmax(logits []float32, t float64) []float64 {
 func TestDrawsFollowTheSoftmax(t *testing.T) {
 	logits := randomLogits(600, 3)
 	for _, temperature := range []float32{0.5, 1, 2} {
-		counts := sampling(t, Sampling{Temperature: temperature, Seed: 5}, logits, 200_000)
+		counts := sampling(t, Sampling{Temperature: temperature, Seed: 5}, logits, 40_000)
 		if z := chiSquared(counts, softmax(logits, float64(temperature))); math.Abs(z) > 4 {
 			t.Errorf("temperature %g: %.1f deviations off", temperature, z)
 		}
@@ -185,7 +185,7 @@ func TestTruncatedDrawsFollowTheTruncatedSoftmax(t *testing.T) {
 	}
 	for _, c := range cases {
 		want := keep(c.n, float64(c.s.Temperature))
-		counts := sampling(t, c.s, logits, 100_000)
+		counts := sampling(t, c.s, logits, 20_000)
 		for id := range counts {
 			if counts[id] > 0 && want[id] == 0 {
 				t.Errorf("%s: token %d was drawn and should have been cut off", c.name, id)
