@@ -53,10 +53,11 @@ type Text struct {
 
 // Rewind keeps the first Chars code points of a section.
 type Rewind struct {
-	Index int  `json:"index"`
-	Chars int  `json:"chars"`
-	Keep  int  `json:"keep,omitempty"`  // in the log: tokens of the transcript that stay; 0: all
-	Again bool `json:"again,omitempty"` // in the log: the open turn goes on from there with other random numbers
+	Index int   `json:"index"`
+	Chars int   `json:"chars"`
+	Keep  int   `json:"keep,omitempty"`  // in the log: tokens of the transcript that stay; 0: all
+	Again bool  `json:"again,omitempty"` // in the log: the open turn goes on from there with other random numbers
+	Ban   int32 `json:"ban,omitempty"`   // in the log: and without this token at first
 }
 
 // Engine says that the engine was started again or the transcript compacted.

@@ -10,13 +10,21 @@ import (
 // again, or that is not text for a reader: a heading, an echo of the task, a
 // preamble, a template token.
 type guard struct {
-	seed      maphash.Seed
+	seed   maphash.Seed
+	book   lexicon         // of the sections that are finished
+	here   lexicon         // of the one being written
+	last   []string        // the last words; grams reach across sentences
+	echoes map[string]bool // normal form of titles, points and beats
+	prose  bool            // lists are refused: a small model falls into them and does not get out
+}
+
+// lexicon is what a text says.
+type lexicon struct {
 	sentences map[string]bool // normal form, of sentences of six words and more
 	grams     map[uint64]bool // hashes of four words in a row
-	last      []string        // the last words; grams reach across sentences
-	echoes    map[string]bool // normal form of titles, points and beats
-	prose     bool            // lists are refused: a small model falls into them and does not get out
 }
+
+func newLexicon() lexicon { return lexicon{map[string]bool{}, map[uint64]bool{}} }
 
 const (
 	sameWords   = 6    // shorter sentences may stand twice
@@ -34,7 +42,7 @@ var (
 )
 
 func newGuard(p *Project) *guard {
-	g := &guard{seed: maphash.MakeSeed(), sentences: map[string]bool{}, grams: map[uint64]bool{}, echoes: map[string]bool{}}
+	g := &guard{seed: maphash.MakeSeed(), book: newLexicon(), here: newLexicon(), echoes: map[string]bool{}}
 	for _, s := range p.Outline.Sections {
 		for _, t := range append([]string{s.Title, s.Point, s.Part}, s.Beats...) {
 			if n := normal(t); n != "" {
@@ -43,12 +51,26 @@ func newGuard(p *Project) *guard {
 		}
 	}
 	for _, s := range p.Sections {
-		g.read(s.Text)
+		if s.Done {
+			g.finish(s.Text)
+		}
 	}
 	return g
 }
 
-// read takes a whole text in.
+// finish takes the text of a finished section into the book.
+func (g *guard) finish(text string) {
+	g.here, g.last = g.book, nil
+	g.read(text)
+	g.here = newLexicon()
+}
+
+// begin forgets what was read of the section at hand and reads text instead.
+func (g *guard) begin(text string) {
+	g.here, g.last = newLexicon(), nil
+	g.read(text)
+}
+
 func (g *guard) read(text string) {
 	for line := range strings.Lines(text) {
 		at := 0
@@ -62,10 +84,10 @@ func (g *guard) read(text string) {
 func (g *guard) add(sentence string) {
 	ws := wordsOf(sentence)
 	if len(ws) >= sameWords {
-		g.sentences[strings.Join(ws, " ")] = true
+		g.here.sentences[strings.Join(ws, " ")] = true
 	}
 	for _, h := range g.hashes(ws) {
-		g.grams[h] = true
+		g.here.grams[h] = true
 	}
 	run := append(g.last, ws...)
 	g.last = append([]string(nil), run[max(0, len(run)-loopWords):]...)
@@ -116,7 +138,7 @@ func (g *guard) offence(sentence string, first, line bool) string {
 		return "echo"
 	case first && line && !endsSentence(sentence) && len(ws) <= 12:
 		return "heading"
-	case len(ws) >= sameWords && g.sentences[n]:
+	case len(ws) >= sameWords && (g.here.sentences[n] || g.book.sentences[n]):
 		return "again"
 	case len(ws) > 1 && len(ws) < sameWords && strings.Contains(" "+strings.Join(g.last, " ")+" ", " "+n+" "):
 		return "again"
@@ -126,7 +148,7 @@ func (g *guard) offence(sentence string, first, line bool) string {
 	if len(ws) >= sameWords+2 {
 		seen, all := 0, g.hashes(ws)
 		for _, h := range all {
-			if g.grams[h] {
+			if g.here.grams[h] || g.book.grams[h] {
 				seen++
 			}
 		}

@@ -65,7 +65,7 @@ func shareWords(total int, weights []int) []int {
 
 // titlesGrammar lets the model write n titles, numbered from 1, and, with whole,
 // the title of the whole before them.
-func titlesGrammar(n int, whole, small bool) string {
+func titlesGrammar(n int, whole, latin bool) string {
 	var b strings.Builder
 	b.WriteString("root ::= ")
 	if whole {
@@ -76,42 +76,43 @@ func titlesGrammar(n int, whole, small bool) string {
 	for k := 2; k <= n; k++ {
 		fmt.Fprintf(&b, ` "\n%d. " title`, k)
 	}
-	return b.String() + lineRules(small)
+	return b.String() + lineRules(latin)
 }
 
-// sectionGrammar lets the model write so many beats, a point, and a weight,
-// which a small model does not give.
-func sectionGrammar(beats int, small bool) string {
+// sectionGrammar lets the model write so many beats, and then a point and a
+// weight, which a small model does not give.
+func sectionGrammar(beats int, small, latin bool) string {
 	rule := `root ::= " " `
 	for k := 1; k <= beats; k++ {
 		if k > 1 {
-			rule += fmt.Sprintf(`"%d. " `, k)
+			rule += fmt.Sprintf(`"\n%d. " `, k)
 		}
-		rule += `beat "\n" `
+		rule += `beat `
 	}
-	if beats > 0 {
-		rule += `"\nIn one sentence: " `
-	}
-	rule += "point"
 	if !small {
-		rule += ` "\nWeight: " [123]`
+		if beats > 0 {
+			rule += `"\n\nIn one sentence: " `
+		}
+		rule += `point "\nWeight: " [123]`
 	}
-	return rule + lineRules(small)
+	return rule + lineRules(latin)
 }
 
-// lineRules say what a line of the plan is made of: no markup, and from a small
-// model, which slips into numbers of its own ("1.2.1"), letters alone.
-func lineRules(small bool) string {
-	no := `\x00-\x1f.#*|:;<>_\[\]()"` + "`"
-	if small {
-		no += `0-9&/\\=+\u00a0-\u00bf\u2000-\u2018\u201a-\u2bff`
-	}
+// lineRules say what a line of the plan is made of: no markup, and, with latin,
+// Latin letters alone: kept from its asterisks and numbers ("1.2.1"), a small
+// model escapes into other scripts.
+func lineRules(latin bool) string {
 	first := `[^\x00-@\[-` + "`" + `{-\u00bf\u2000-\u2bff]`
-	return fmt.Sprintf("\ntitle ::= %s [^%s]{3,50}\npoint ::= %s [^%s]{20,150} \".\"\nbeat ::= %s [^%s]{6,70}\n", first, no, first, no, first, no)
+	rest := `[^\x00-\x1f.#*|:;<>_\[\]()"` + "`" + `]`
+	if latin {
+		first, rest = `[A-Z\u00c0-\u00de]`, `[a-zA-Z ,'’\u00c0-\u024f-]`
+	}
+	return fmt.Sprintf("\ntitle ::= %s %s{3,50}\npoint ::= %s %s{20,150} \".\"\nbeat ::= %s %s{6,70}\n", first, rest, first, rest, first, rest)
 }
 
 var (
 	numbered = regexp.MustCompile(`^\s*\d+\.\s*`)
+	noTitle  = regexp.MustCompile(`(?i)^(table of contents|contents|chapters?|titles?|sections?|parts?|headings?|(the )?(first|second|third|next|last) (chapter|section|part)|chapter titles?|title of the (text|whole|chapter).*)$`)
 	leading  = regexp.MustCompile(`(?i)^(part|section|chapter)\s+([0-9]+|[ivxlc]+|one|two|three|four|five|six|seven|eight|nine|ten)\s*[.:)–-]*\s*`)
 )
 
@@ -155,6 +156,22 @@ func parseSection(text string, beats int) (point string, weight int, list []stri
 	}
 	return point, weight, list
 }
+
+// distinct leaves out beats that say the title or an earlier beat again, and
+// fills up with sides that any matter has.
+func distinct(title string, beats []string, n int) []string {
+	said := map[string]bool{normal(title): true, "": true}
+	out := []string{}
+	for _, b := range append(append([]string(nil), beats...), sides...) {
+		if k := normal(b); !said[k] && !noTitle.MatchString(k) && len(out) < n {
+			said[k] = true
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+var sides = []string{"What it is and why it matters", "An example that shows it", "A detail that is easily overlooked", "What follows from it"}
 
 // tidy trims a line and, where the grammar's limit cut it, its last half word.
 func tidy(s string, limit int) string {

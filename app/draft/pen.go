@@ -7,21 +7,16 @@ import (
 )
 
 // pen writes one open turn, sentence by sentence: a sentence that the guard
-// refuses is taken back and written again with other random numbers.
+// refuses is taken back and written again with other random numbers. All that
+// it must remember is in the turn's records, so that a draft which goes on after
+// a kill goes on as it would have.
 type pen struct {
 	*run
 	k     int
 	s     *Section
 	t     *Turn
 	limit int // words of the section at which the turn hands over; 0: none
-
-	// The last boundary: behind a sentence that stands.
-	tokens int // length of the transcript
-	bytes  int // length of the section's text
-	words  int // of the section
-	whole  bool
-	tries  int
-	banned []int32
+	words int // of the section, up to the last boundary
 }
 
 const mostTries = 3 // for one sentence
@@ -32,10 +27,8 @@ func (r *run) write1(k int) error {
 	w := &pen{run: r, k: k, s: s, t: &s.Turns[len(s.Turns)-1]}
 	before := CountWords(s.Text[:w.t.Start])
 	w.limit = w.handOver(before)
-	w.mark(w.t.Base, w.t.Start, false)
-	if err := w.reread(); err != nil {
-		return err
-	}
+	w.words = CountWords(s.Text[:w.t.Bytes])
+	r.guard.begin(s.Text[:w.t.Bytes])
 	why, err := "", error(nil)
 	for again := true; again; {
 		if why, again, err = w.stream(); err != nil {
@@ -53,9 +46,17 @@ func (r *run) write1(k int) error {
 	if w.t.Kind == "forced" {
 		forced = CountWords(s.Text) - before
 	}
-	r.learn(len(r.p.Transcript)-w.t.Base, CountWords(s.Text[w.t.Start:]))
-	return r.commit(TurnEnded{Index: k, Why: why, Forced: forced, Tokens: close, Cost: r.takeCost()})
+	return r.commit(TurnEnded{Index: k, Why: why, Forced: forced, PerWord: w.perWord(), Tokens: close, Cost: r.takeCost()})
 }
+
+// stand makes the section's end, at so many tokens, the last boundary.
+func (w *pen) stand(tokens int) error {
+	w.words = CountWords(w.s.Text)
+	return w.commit(Stands{Index: w.k, Tokens: tokens})
+}
+
+// whole says whether the text up to the boundary ends with a sentence.
+func (w *pen) whole() bool { return w.t.Bytes > w.t.Start && endsSentence(w.s.Text[:w.t.Bytes]) }
 
 // handOver is the section's length at which this beat has had its share.
 func (w *pen) handOver(before int) int {
@@ -66,31 +67,14 @@ func (w *pen) handOver(before int) int {
 	return before + int(pace*float64(max(0, w.s.Target-before))/float64(beats-w.t.Beat))
 }
 
-// reread finds the last boundary of a turn that an earlier run left open.
-func (w *pen) reread() error {
-	if len(w.p.Transcript) <= w.t.Base {
-		return nil
-	}
-	end := w.t.Start + lastEnd(w.s.Text[w.t.Start:])
-	if end == len(w.s.Text) {
-		w.mark(len(w.p.Transcript), end, true)
-	}
-	return nil
-}
-
-func (w *pen) mark(tokens, bytes int, whole bool) {
-	w.tokens, w.bytes, w.whole, w.tries = tokens, bytes, whole, 0
-	w.words = CountWords(w.s.Text[:bytes])
-}
-
 // stream runs one request of the turn. again says that the turn goes on with
 // another request.
 func (w *pen) stream() (why string, again bool, err error) {
-	temp := min(w.temperature()+0.1*float32(w.tries), 1.2)
+	temp := min(w.temperature()+0.1*float32(w.t.Tries), 1.2)
 	req := engine.Request{Prompt: w.p.Transcript[:w.t.Base], Completion: w.p.Transcript[w.t.Base:],
 		MaxTokens: w.info.Context - asideRoom - w.t.Base,
 		Sampling:  sampling(temp, w.seed(uint64(w.k), uint64(len(w.s.Turns)), uint64(w.t.Redone)))}
-	req.Sampling.Ban, req.Sampling.NoEnd = w.banned, w.t.Kind == "forced"
+	req.Sampling.Ban, req.Sampling.NoEnd = w.t.Banned, w.t.Kind == "forced"
 	if req.MaxTokens <= len(req.Completion) {
 		return "room", false, nil
 	}
@@ -110,7 +94,7 @@ func (w *pen) stream() (why string, again bool, err error) {
 // ended with it.
 func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 	w.cost.Sampled++
-	pending := w.s.Text[w.bytes:]
+	pending := w.s.Text[w.t.Bytes:]
 	if tok.End {
 		if strings.TrimSpace(pending) == "" {
 			return "end", false, true, nil
@@ -131,11 +115,12 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 	if err := w.put(tok); err != nil {
 		return "", false, true, err
 	}
-	pending = w.s.Text[w.bytes:]
+	pending = w.s.Text[w.t.Bytes:]
 	if i := strings.Index(pending, "</answer>"); i >= 0 && w.t.Kind == "pass" {
-		err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.bytes+i])})
-		w.mark(len(w.p.Transcript), len(w.s.Text), true)
-		return "end", false, true, err
+		if err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes+i])}); err != nil {
+			return "", false, true, err
+		}
+		return "end", false, true, w.stand(len(w.p.Transcript))
 	}
 	switch {
 	case strings.TrimSpace(pending) == "":
@@ -167,55 +152,52 @@ func (w *pen) measure(pending string) (why string, again, stop bool, err error) 
 	}
 	n := CountWords(pending)
 	if w.t.Kind != "pass" && float64(w.words+n) > tooLong*float64(w.s.Target) {
-		if w.whole && float64(w.words) >= enough*float64(w.s.Target) {
+		if w.whole() && float64(w.words) >= enough*float64(w.s.Target) {
 			return "full", false, true, nil
 		}
-		return w.refuse("length")
+		return w.refuse()
 	}
 	if n > longestLine {
-		return w.refuse("length")
+		return w.refuse()
 	}
 	return "room", false, false, nil
 }
 
 // close ends the pending sentence at so many tokens of the transcript.
 func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err error) {
-	sentence := strings.TrimSpace(w.s.Text[w.bytes:])
-	first := w.bytes == w.t.Start
+	sentence := strings.TrimSpace(w.s.Text[w.t.Bytes:])
 	if w.p.Request.Free {
-		w.mark(tokens, len(w.s.Text), endsSentence(sentence))
-		return "room", false, false, nil
+		return "room", false, false, w.stand(tokens)
 	}
-	if off := w.guard.offence(sentence, first, line); off != "" {
-		return w.refuse(off)
+	if w.guard.offence(sentence, w.t.Bytes == w.t.Start, line) != "" {
+		return w.refuse()
 	}
 	w.guard.add(sentence)
-	w.mark(tokens, len(w.s.Text), endsSentence(sentence))
+	banned := w.t.Banned != nil // for this sentence only
+	if err := w.stand(tokens); err != nil {
+		return "", false, true, err
+	}
 	share := float64(w.words) / float64(max(1, w.s.Target))
 	if w.t.Kind == "pass" { // the length is the model's
 		share = 0
 	}
+	whole := w.whole()
 	switch {
-	case w.whole && (share >= full || line && share >= (full+enough)/2):
+	case whole && (share >= full || line && share >= (full+enough)/2):
 		return "full", false, true, nil
-	case w.whole && w.limit > 0 && w.words >= w.limit:
+	case whole && w.limit > 0 && w.words >= w.limit:
 		return "pace", false, true, nil
-	case w.banned != nil: // the ban was for this sentence only
-		w.banned = nil
+	case banned:
 		return "room", true, true, nil
 	}
 	return "room", false, false, nil
 }
 
 // refuse takes the pending sentence back. After some tries the turn ends there.
-func (w *pen) refuse(off string) (why string, again, stop bool, err error) {
-	w.tries++
-	if OnRefuse != nil {
-		OnRefuse(off, w.s.Text[w.bytes:])
-	}
-	w.banned = append(clone(w.banned), w.p.Transcript[w.tokens])
-	err = w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.bytes]), Keep: w.tokens, Again: true})
-	if w.tries > mostTries {
+func (w *pen) refuse() (why string, again, stop bool, err error) {
+	last := w.t.Tries == mostTries
+	err = w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes]), Keep: w.t.Tokens, Again: true, Ban: w.p.Transcript[w.t.Tokens]})
+	if last {
 		return "loop", false, true, err
 	}
 	return "", true, true, err
@@ -228,8 +210,8 @@ func (w *pen) trim(why string) error {
 		return nil
 	}
 	end, tokens := len(w.s.Text), len(w.p.Transcript)
-	if why != "end" && w.bytes < end {
-		end, tokens = w.bytes, w.tokens
+	if why != "end" && w.t.Bytes < end {
+		end, tokens = w.t.Bytes, w.t.Tokens
 	}
 	text := w.s.Text[:end]
 	if line := text[strings.LastIndexByte(text, '\n')+1:]; end > w.t.Start && !endsSentence(text) && !listItem.MatchString(line) {
@@ -245,7 +227,7 @@ func (w *pen) trim(why string) error {
 // sampling is how text is drawn. The breakers keep repetition of names and of
 // the shape of text from being punished.
 func sampling(temperature float32, seed uint64) engine.Sampling {
-	return engine.Sampling{Temperature: temperature, TopK: 60, TopP: 0.95, MinP: 0.05, Seed: seed,
+	return engine.Sampling{Temperature: temperature, TopK: 40, TopP: 0.92, MinP: 0.05, Seed: seed,
 		DRY: engine.DRY{Multiplier: 0.8, Base: 1.75, AllowedLength: 5, Window: 2048, Breakers: []string{"\n", ":", "\"", "*", "“", "”"}}}
 }
 
@@ -256,13 +238,13 @@ func BenchSampling() engine.Sampling {
 	return s
 }
 
-// learn keeps the measure of tokens per word near this text's.
-func (r *run) learn(tokens, words int) {
-	if words > 20 {
-		r.perWord = 0.9*r.perWord + 0.1*min(max(float64(tokens)/float64(words), 1), 4)
+// perWord keeps the measure of tokens per word near this text's.
+func (w *pen) perWord() float64 {
+	words, tokens := CountWords(w.s.Text[w.t.Start:]), len(w.p.Transcript)-w.t.Base
+	if words <= 20 {
+		return w.p.PerWord
 	}
+	return 0.9*w.p.PerWord + 0.1*min(max(float64(tokens)/float64(words), 1), 4)
 }
 
 func clone(ids []int32) []int32 { return append([]int32(nil), ids...) }
-
-var OnRefuse func(string, string)

@@ -20,6 +20,9 @@ func (r *run) thinkTokens() int {
 
 func (r *run) small() bool { return r.info.Parameters < smallModel }
 
+// latin says that the plan keeps to Latin letters.
+func (r *run) latin() bool { return r.small() && r.p.Request.Language == "" }
+
 func (r *run) sectionSize() int {
 	if r.small() {
 		return smallSectionWords
@@ -114,7 +117,7 @@ func (r *run) planTitles(o *Outline, g, n int) (part string, err error) {
 	if whole {
 		answer = "Title:"
 	}
-	text, err := r.planText(titlesPrompt(r.p, n, of), answer, titlesGrammar(n, whole, r.small()), uint64(100+g))
+	text, err := r.planText(titlesPrompt(r.p, n, of, r.small()), answer, titlesGrammar(n, whole, r.latin()), uint64(100+g))
 	if err != nil {
 		return "", err
 	}
@@ -139,34 +142,60 @@ func (r *run) planSection(o *Outline, i int, part string, beats int) error {
 		answer = "In one sentence:"
 	}
 	for try := uint64(0); ; try++ {
-		text, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, beats, r.small()), answer, sectionGrammar(beats, r.small()), 200+10*uint64(i)+try)
-		if err != nil {
+		if err := r.planBeats(o, s, answer, part, beats, 200+10*uint64(i)+try); err != nil {
 			return err
 		}
-		s.Point, s.Words, s.Beats = parseSection(text, beats)
 		if !taken(o, i, func(t SectionPlan) string { return t.Title }) && !taken(o, i, func(t SectionPlan) string { return t.Point }) {
 			return nil
 		}
 		if try == 2 {
 			break
 		}
-		again, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, 0, true)+"\n\n"+againPrompt(s.Title), "1.", titlesGrammar(1, false, r.small()), 5000+10*uint64(i)+try)
+		title, err := r.anotherTitle(s.Title, 5000+10*uint64(i)+try)
 		if err != nil {
 			return err
 		}
-		if _, titles := parseTitles(again, false); len(titles) == 1 {
-			s.Title = titles[0]
-		}
+		s.Title = title
 	}
 	s.Flags = append(s.Flags, "repeats")
 	r.rename(o, i)
 	return nil
 }
 
+func (r *run) planBeats(o *Outline, s *SectionPlan, answer, part string, beats int, salt uint64) error {
+	s.Words = 2
+	if beats == 0 && r.small() {
+		s.Point = s.Title
+		return nil
+	}
+	text, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, beats, r.small()), answer, sectionGrammar(beats, r.small(), r.latin()), salt)
+	if err != nil {
+		return err
+	}
+	s.Point, s.Words, s.Beats = parseSection(text, beats)
+	s.Beats = distinct(s.Title, s.Beats, beats)
+	if s.Point == "" { // a small model's point is what its headings say
+		s.Point = strings.Join(s.Beats, "; ")
+	}
+	return nil
+}
+
+func (r *run) anotherTitle(title string, salt uint64) (string, error) {
+	text, err := r.planText(requestText(r.p, 80)+"\n\n"+againPrompt(title), "1.", titlesGrammar(1, false, r.latin()), salt)
+	if err != nil {
+		return "", err
+	}
+	_, titles := parseTitles(text, false)
+	if len(titles) == 0 {
+		return title, nil
+	}
+	return titles[0], nil
+}
+
 // taken says whether another section of o, or the whole, says the same there.
 func taken(o *Outline, i int, what func(SectionPlan) string) bool {
 	n := normal(what(o.Sections[i]))
-	if n == "" || n == normal(o.Title) {
+	if n == "" || n == normal(o.Title) || noTitle.MatchString(n) {
 		return true
 	}
 	for j, t := range o.Sections {
@@ -195,7 +224,7 @@ func (r *run) rename(o *Outline, i int) {
 }
 
 func (r *run) planParts(sizes []int) error {
-	text, err := r.planText(titlesPrompt(r.p, len(sizes), nil), "Title:", titlesGrammar(len(sizes), true, r.small()), 90)
+	text, err := r.planText(titlesPrompt(r.p, len(sizes), nil, r.small()), "Title:", titlesGrammar(len(sizes), true, r.latin()), 90)
 	if err != nil {
 		return err
 	}
@@ -211,12 +240,8 @@ func (r *run) planParts(sizes []int) error {
 	for i := range o.Sections {
 		s := &o.Sections[i]
 		for try := uint64(0); try < 2 && taken(&o, i, func(t SectionPlan) string { return t.Title }); try++ {
-			again, err := r.planText(requestText(r.p, 80)+"\n\n"+againPrompt(s.Title), "1.", titlesGrammar(1, false, r.small()), 9000+10*uint64(i)+try)
-			if err != nil {
+			if s.Title, err = r.anotherTitle(s.Title, 9000+10*uint64(i)+try); err != nil {
 				return err
-			}
-			if _, other := parseTitles(again, false); len(other) == 1 {
-				s.Title = other[0]
 			}
 		}
 		r.rename(&o, i)
@@ -232,7 +257,7 @@ func (r *run) planText(prompt, answer, grammar string, salt uint64) (string, err
 	if err != nil {
 		return "", err
 	}
-	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: r.temperature(), TopK: 60, TopP: 0.95, MinP: 0.05, Seed: r.seed(salt)}}
+	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: min(r.temperature(), 0.7), TopK: 40, TopP: 0.9, MinP: 0.05, Seed: r.seed(salt)}}
 	var text strings.Builder
 	err = r.generate(req, func(t engine.Token) (bool, error) {
 		text.WriteString(t.Text)

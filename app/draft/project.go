@@ -34,7 +34,8 @@ type Project struct {
 
 	// The conversation with the model: one transcript of token ids.
 	Transcript   []int32
-	Bare         bool // the transcript holds no question yet
+	Bare         bool    // the transcript holds no question yet
+	PerWord      float64 // tokens per word of this text
 	Compactions  int
 	PromptTokens int
 	Tokens       int
@@ -54,12 +55,19 @@ type Section struct {
 
 // Turn is one turn of the model in a section.
 type Turn struct {
-	Kind   string // "beat", "more", "forced", "pass"
-	Beat   int
-	Base   int    // length of the transcript before the turn's completion
-	Start  int    // bytes of the section before the turn's text
-	Redone int    // how often it was rewound
-	Ended  string // "": open; "end", "pace", "full", "loop", "room"
+	Kind  string // "beat", "more", "forced", "pass"
+	Beat  int
+	Base  int    // length of the transcript before the turn's completion
+	Start int    // bytes of the section before the turn's text
+	Ended string // "": open; "end", "pace", "full", "loop", "room"
+
+	// The last boundary, behind the last sentence that stands, and what was
+	// tried from there.
+	Bytes  int // of the section
+	Tokens int // of the transcript
+	Redone int // how often the turn went back
+	Tries  int // how often since this boundary
+	Banned []int32
 }
 
 // Summary says in few words what sections First to Last tell.
@@ -127,7 +135,7 @@ func (p *Project) apply(r Record) {
 	case Parts:
 		p.Parts = r
 	case PlanDone:
-		p.Planned, p.Target = true, r.Target
+		p.Planned, p.Target, p.PerWord = true, r.Target, 1.5
 		p.spend(r.Cost)
 	case SectionBegun:
 		p.Sections[r.Index].Begun, p.Sections[r.Index].Target = true, r.Target
@@ -141,16 +149,24 @@ func (p *Project) apply(r Record) {
 			p.Transcript = p.Transcript[:r.Keep]
 		}
 		if n := len(s.Turns); n > 0 && r.Again {
-			s.Turns[n-1].Redone++
+			t := &s.Turns[n-1]
+			t.Redone++
+			t.Tries++
+			t.Banned = append(t.Banned[:len(t.Banned):len(t.Banned)], r.Ban)
 		}
+	case Stands:
+		s := &p.Sections[r.Index]
+		t := &s.Turns[len(s.Turns)-1]
+		t.Bytes, t.Tokens, t.Tries, t.Banned = len(s.Text), r.Tokens, 0, nil
 	case TurnBegun:
 		s := &p.Sections[r.Index]
 		p.Transcript, p.Bare = append(p.Transcript, r.Tokens...), false
-		s.Turns = append(s.Turns, Turn{Kind: r.Kind, Beat: r.Beat, Base: len(p.Transcript), Start: len(s.Text)})
+		s.Turns = append(s.Turns, Turn{Kind: r.Kind, Beat: r.Beat, Base: len(p.Transcript), Start: len(s.Text), Bytes: len(s.Text), Tokens: len(p.Transcript)})
 	case TurnEnded:
 		s := &p.Sections[r.Index]
 		s.Turns[len(s.Turns)-1].Ended = r.Why
 		s.Forced += r.Forced
+		p.PerWord = r.PerWord
 		p.Transcript = append(p.Transcript, r.Tokens...)
 		p.spend(r.Cost)
 	case Compacted:

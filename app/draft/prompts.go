@@ -19,11 +19,11 @@ func thinkPrompt(p *Project, small bool) string {
 
 // titlesPrompt asks for n titles: of the parts of the whole, or of the sections
 // of a part or of a whole without parts.
-func titlesPrompt(p *Project, n int, part *Part) string {
+func titlesPrompt(p *Project, n int, part *Part, small bool) string {
 	var b strings.Builder
-	b.WriteString(requestText(p, 0) + thoughts(p))
+	b.WriteString(requestText(p, 0) + thoughts(p, small))
 	if part == nil {
-		fmt.Fprintf(&b, "\n\nFirst give only the title of the text and its table of contents with %d different chapters.", n)
+		fmt.Fprintf(&b, "\n\nList %d different chapter titles for this text, and a title for the whole.", n)
 		return b.String()
 	}
 	if part.Title != "" {
@@ -33,15 +33,15 @@ func titlesPrompt(p *Project, n int, part *Part) string {
 		}
 	}
 	if done := p.Outline.Sections; len(done) > 0 {
-		b.WriteString("\nThese chapters are planned already:\n")
+		b.WriteString("\nThese chapters are there already:\n")
 		for _, s := range done[max(0, len(done)-2*partSections):] {
 			b.WriteString("- " + s.Title + "\n")
 		}
 	}
 	if part.Title != "" {
-		fmt.Fprintf(&b, "\nGive the table of contents of the part \"%s\": %d different chapters.", part.Title, n)
+		fmt.Fprintf(&b, "\nList %d different chapter titles for the part \"%s\".", n, part.Title)
 	} else {
-		fmt.Fprintf(&b, "\nGive the titles of the next %d chapters, all different.", n)
+		fmt.Fprintf(&b, "\nList %d more chapter titles, all different.", n)
 	}
 	return b.String()
 }
@@ -50,21 +50,19 @@ func titlesPrompt(p *Project, n int, part *Part) string {
 // a section.
 func sectionPlanPrompt(p *Project, o *Outline, title, part string, beats int, small bool) string {
 	var b strings.Builder
-	b.WriteString(requestText(p, 0) + thoughts(p))
+	b.WriteString(requestText(p, 0) + thoughts(p, small))
 	fmt.Fprintf(&b, "\n\nThe text is called \"%s\".", o.Title)
 	if part != "" {
 		fmt.Fprintf(&b, " One of its parts is called \"%s\".", part)
 	}
 	if beats > 0 {
-		fmt.Fprintf(&b, " Give the table of contents of its chapter \"%s\": %d different headings. Then say", title, beats)
+		fmt.Fprintf(&b, " List %d different headings for its chapter \"%s\".", beats, title)
 	} else {
-		fmt.Fprintf(&b, " One of its chapters is called \"%s\". Say", title)
+		fmt.Fprintf(&b, " One of its chapters is called \"%s\".", title)
 	}
-	b.WriteString(" in one sentence what the chapter tells")
 	if !small {
-		b.WriteString(", and its weight from 1 (short) to 3 (long)")
+		b.WriteString(" Then say in one sentence what the chapter tells, and its weight from 1 (short) to 3 (long).")
 	}
-	b.WriteString(".")
 	return b.String()
 }
 
@@ -91,8 +89,10 @@ func requestText(p *Project, limit int) string {
 	return text
 }
 
-func thoughts(p *Project) string {
-	if p.Thinking == "" {
+// thoughts is what the plan sees of the thinking. A small model takes it for the
+// text and goes on with that.
+func thoughts(p *Project, small bool) string {
+	if p.Thinking == "" || small {
 		return ""
 	}
 	return "\n\nThoughts: " + firstWords(p.Thinking, 250)

@@ -50,12 +50,19 @@ type TurnBegun struct {
 	Tokens []int32 `json:"tokens"`
 }
 
+// Stands says that the open turn's text stands up to its end as it is.
+type Stands struct {
+	Index  int `json:"index"`
+	Tokens int `json:"tokens"` // of the transcript up to there
+}
+
 // TurnEnded closes the model's turn.
 type TurnEnded struct {
-	Index  int     `json:"index"`
-	Why    string  `json:"why"`
-	Forced int     `json:"forced"` // words
-	Tokens []int32 `json:"tokens"` // what closes the turn
+	Index   int     `json:"index"`
+	Why     string  `json:"why"`
+	Forced  int     `json:"forced"`   // words
+	PerWord float64 `json:"per_word"` // tokens per word, as the text goes
+	Tokens  []int32 `json:"tokens"`   // what closes the turn
 	Cost
 }
 
@@ -73,6 +80,7 @@ func (planned) event() string   { return "planned" }
 func (Parts) event() string     { return "parts" }
 func (PlanDone) event() string  { return "plan_done" }
 func (TurnBegun) event() string { return "turn" }
+func (Stands) event() string    { return "stands" }
 func (TurnEnded) event() string { return "turn_done" }
 func (Compacted) event() string { return "compacted" }
 
@@ -114,7 +122,7 @@ func Unmarshal(line []byte) (Record, error) {
 
 var readers = map[string]func([]byte) (Record, error){
 	"started": as[Started], "request": as[Request], "think": as[Think], "outline": as[Outline], "parts": as[Parts], "planned": as[planned], "plan_done": as[PlanDone],
-	"section": as[SectionBegun], "turn": as[TurnBegun], "text": as[Text], "rewind": as[Rewind], "turn_done": as[TurnEnded],
+	"section": as[SectionBegun], "turn": as[TurnBegun], "text": as[Text], "rewind": as[Rewind], "stands": as[Stands], "turn_done": as[TurnEnded],
 	"compacted": as[Compacted], "engine": as[Engine], "section_done": as[SectionDone], "finished": as[Finished],
 }
 
@@ -135,7 +143,7 @@ func Replay(records []Record) (*Project, error) {
 }
 
 func (p *Project) check(r Record) error {
-	index := 0
+	index, turn := 0, false
 	switch r := r.(type) {
 	case SectionBegun:
 		index = r.Index
@@ -146,8 +154,13 @@ func (p *Project) check(r Record) error {
 	case TurnBegun:
 		index = r.Index
 	case TurnEnded:
-		if index = r.Index; index >= 0 && index < len(p.Sections) && len(p.Sections[index].Turns) == 0 {
-			return fmt.Errorf("it ends a turn that did not begin")
+		index = r.Index
+		turn = true
+	case Stands:
+		index = r.Index
+		turn = true
+		if r.Tokens < 0 || r.Tokens > len(p.Transcript) {
+			return fmt.Errorf("token %d of %d", r.Tokens, len(p.Transcript))
 		}
 	case SectionDone:
 		index = r.Index
@@ -156,6 +169,9 @@ func (p *Project) check(r Record) error {
 	}
 	if index < 0 || index >= len(p.Sections) {
 		return fmt.Errorf("section %d of %d", index, len(p.Sections))
+	}
+	if turn && len(p.Sections[index].Turns) == 0 {
+		return fmt.Errorf("section %d has no turn yet", index)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (r *run) openTurn(k int, kind string, beat int) error {
 	s, plan := &r.p.Sections[k], r.p.Outline.Sections[k]
 	need := r.need(k)
 	if kind != "beat" || beat > 0 { // mid-section: enough for this turn will do
-		need = min(need, 120+int(float64(s.Target)*r.perWord)/2)
+		need = min(need, 120+int(float64(s.Target)*max(r.p.PerWord, 1))/2)
 	}
 	if !r.room(need) {
 		if err := r.compact(k); err != nil {
@@ -139,6 +139,7 @@ func (r *run) closeSection(k int) error {
 	}
 	flag("loop", loops > len(s.Turns)/2 && share < enough)
 	flag("forced", float64(done.ForcedWords) > forcedIs*float64(words))
+	r.guard.finish(s.Text)
 	return r.commit(done)
 }
 

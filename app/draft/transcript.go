@@ -21,7 +21,7 @@ const (
 
 // share is how many words fit so many per cent of the context.
 func (r *run) share(percent int) int {
-	return int(float64(r.info.Context*percent/100) / r.perWord)
+	return int(float64(r.info.Context*percent/100) / max(r.p.PerWord, 1))
 }
 
 // room says whether so many more tokens fit the transcript.
@@ -34,7 +34,7 @@ func (r *run) need(k int) int {
 	s, plan := &r.p.Sections[k], r.p.Outline.Sections[k]
 	target := max(s.Target, plan.Words)
 	words := max(target-CountWords(s.Text), target/5)
-	return int(float64(words)*r.perWord*1.2) + 60*(len(plan.Beats)+2)
+	return int(float64(words)*max(r.p.PerWord, 1)*1.2) + 60*(len(plan.Beats)+2)
 }
 
 // compact builds the transcript anew: the request, the outline, what was told so

@@ -31,7 +31,7 @@ type Generator interface {
 type Writer struct {
 	Engine      Generator
 	Log         Log
-	Temperature float32 // 0: 0.8
+	Temperature float32 // 0: 0.8, for a small model 0.7
 	PlanOnly    bool    // stop when the outline stands
 }
 
@@ -40,7 +40,7 @@ type Writer struct {
 // one that breaks off ends it, with everything so far in the log.
 func (w *Writer) Write(ctx context.Context, p *Project) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		r := &run{Writer: w, ctx: ctx, p: p, yield: yield, info: w.Engine.Info(), began: time.Now(), perWord: 1.5, spent: p.Seconds}
+		r := &run{Writer: w, ctx: ctx, p: p, yield: yield, info: w.Engine.Info(), began: time.Now(), spent: p.Seconds}
 		if err := r.write(); err != nil && !errors.Is(err, errStopped) {
 			yield(nil, err)
 		}
@@ -53,16 +53,15 @@ var errStopped = errors.New("draft: stopped")
 // run is one call of Write.
 type run struct {
 	*Writer
-	ctx     context.Context
-	p       *Project
-	yield   func(Event, error) bool
-	info    engine.Info
-	guard   *guard
-	began   time.Time
-	spent   float64 // seconds of earlier runs
-	cost    Cost    // not yet in the log
-	perWord float64 // tokens per word of this text
-	fresh   bool    // the transcript was just compacted: the next prompt says what that cost
+	ctx   context.Context
+	p     *Project
+	yield func(Event, error) bool
+	info  engine.Info
+	guard *guard
+	began time.Time
+	spent float64 // seconds of earlier runs
+	cost  Cost    // not yet in the log
+	fresh bool    // the transcript was just compacted: the next prompt says what that cost
 }
 
 func (r *run) write() error {
@@ -228,6 +227,9 @@ func (r *run) seed(salts ...uint64) uint64 {
 func (r *run) temperature() float32 {
 	if r.Temperature > 0 {
 		return r.Temperature
+	}
+	if r.small() {
+		return 0.7
 	}
 	return 0.8
 }

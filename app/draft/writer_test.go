@@ -1,0 +1,169 @@
+package draft
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestLengthIsHeld(t *testing.T) {
+	for name, m := range map[string]*toy{
+		"a willing model":              {vocabulary: newVocabulary(), short: 90, context: 2048},
+		"a model that ends at once":    {vocabulary: newVocabulary(), short: 8, context: 2048},
+		"a model that never ends":      {vocabulary: newVocabulary(), short: 1 << 30, context: 2048},
+		"a model that chatters":        {vocabulary: newVocabulary(), short: 60, chatter: 3, context: 2048},
+		"a model that loops":           {vocabulary: newVocabulary(), short: 60, loops: 5, context: 2048},
+		"a small context, many cycles": {vocabulary: newVocabulary(), short: 60, context: 1200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _, events := write(t, m, plannedDraft(12, 300))
+			f := events[len(events)-1].(Finished)
+			if d := f.Words - f.Target; d > f.Target/20 || -d > f.Target/20 {
+				t.Errorf("%d words of %d", f.Words, f.Target)
+			}
+			flagged := 0
+			for i, s := range p.Sections {
+				n := CountWords(s.Text)
+				if off := float64(n)/float64(s.Target) - 1; (off > 0.1 || off < -0.1) && len(s.Flags) == 0 {
+					t.Errorf("section %d: %d words of %d, not flagged", i, n, s.Target)
+				}
+				if !endsSentence(s.Text) {
+					t.Errorf("section %d ends in %q", i, s.Text[max(0, len(s.Text)-30):])
+				}
+				if strings.Contains(s.Text, "Sure here") || strings.Contains(s.Text, "#") {
+					t.Errorf("section %d holds chatter", i)
+				}
+				if len(s.Flags) > 0 {
+					flagged++
+				}
+			}
+			if flagged != f.Flagged {
+				t.Errorf("finished says %d flagged, there are %d", f.Flagged, flagged)
+			}
+			t.Logf("%d words, %d sections flagged, %d compactions, prompt %d, sampled %d", f.Words, flagged, p.Compactions, f.PromptTokens, f.Tokens)
+		})
+	}
+}
+
+// Text events with rewinds applied are the sections' texts.
+func TestEventsTellTheTexts(t *testing.T) {
+	m := newToy()
+	m.chatter, m.loops = 3, 7
+	p, records, events := write(t, m, plannedDraft(6, 250))
+	texts := make([]string, 6)
+	for _, ev := range events {
+		switch ev := ev.(type) {
+		case Text:
+			texts[ev.Index] += ev.Text
+		case Rewind:
+			texts[ev.Index] = firstChars(texts[ev.Index], ev.Chars)
+		}
+	}
+	for i := range texts {
+		if texts[i] != p.Sections[i].Text {
+			t.Errorf("section %d differs from its events", i)
+		}
+	}
+	again, err := Replay(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again.Sections, p.Sections) || !reflect.DeepEqual(again.Transcript, p.Transcript) {
+		t.Error("the records replayed differ from the draft")
+	}
+}
+
+// A draft that was cut anywhere and goes on ends as it would have ended.
+func TestResumedDraftIsTheSame(t *testing.T) {
+	first := plannedDraft(5, 220)
+	words := newVocabulary() // a model's ids are the same in every run
+	model := func() *toy { m := newToy(); m.vocabulary = words; m.context, m.chatter, m.loops = 1200, 4, 9; return m }
+	want, records, _ := write(t, model(), first)
+	step := max(1, len(records)/60)
+	for cut := len(first); cut < len(records); cut += step {
+		got, _, _ := write(t, model(), throughJSON(t, records[:cut]))
+		if got.Markdown() != want.Markdown() {
+			t.Fatalf("cut after record %d (%s): another text", cut, records[cut-1].event())
+		}
+		for i, s := range got.Sections {
+			if !s.Done {
+				t.Fatalf("cut after record %d: section %d is not done", cut, i)
+			}
+		}
+	}
+}
+
+func throughJSON(t *testing.T, records []Record) []Record {
+	t.Helper()
+	var out []Record
+	for _, r := range records {
+		line, err := Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(line), `{"event":"`) || !json.Valid(line) {
+			t.Fatalf("%T is written as %s", r, line)
+		}
+		back, err := Unmarshal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, back)
+	}
+	return out
+}
+
+// Between compactions nothing but the new turn is decoded.
+func TestNothingIsDecodedTwice(t *testing.T) {
+	m := newToy()
+	m.context = 1500
+	_, records, _ := write(t, m, plannedDraft(10, 250))
+	turns := 0
+	for _, r := range records {
+		if _, ok := r.(TurnBegun); ok {
+			turns++
+		}
+	}
+	compactions := 0
+	for i, n := range m.decoded {
+		if n > 200 {
+			compactions++
+			if n > m.context/2+200 {
+				t.Errorf("request %d decodes %d tokens", i, n)
+			}
+		}
+	}
+	if compactions == 0 || compactions > turns/3 {
+		t.Errorf("%d requests of %d decode more than a turn", compactions, len(m.decoded))
+	}
+}
+
+func TestBreakingOffStops(t *testing.T) {
+	log := &memory{records: plannedDraft(3, 200)}
+	p, err := Extend(nil, log.records...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	m := newToy()
+	for range (&Writer{Engine: m, Log: log}).Write(context.Background(), p) {
+		if n++; n == 50 {
+			break
+		}
+	}
+	if n != 50 || p.Done {
+		t.Errorf("%d events, done %v", n, p.Done)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var last error
+	for _, err := range (&Writer{Engine: m, Log: log}).Write(ctx, p) {
+		last = err
+		cancel()
+	}
+	if last == nil {
+		t.Error("a cancelled draft ends without an error")
+	}
+}
