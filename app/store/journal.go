@@ -113,14 +113,11 @@ func (j *Journal) Append(r draft.Record) error {
 	if j.err != nil {
 		return j.err
 	}
-	n, err := j.f.WriteAt(line, j.size)
-	if err != nil {
-		if n > 0 {
-			j.f.Truncate(j.size)
-		}
-		return fmt.Errorf("store: write the journal: %w", err)
+	if _, err := j.f.WriteAt(line, j.size); err != nil {
+		// WriteAt may say that it wrote nothing where a part of the line fitted.
+		return errors.Join(fmt.Errorf("store: write the journal: %w", err), j.f.Truncate(j.size))
 	}
-	j.size += int64(n)
+	j.size += int64(len(line))
 	j.dirty = true
 	return nil
 }
