@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -73,6 +74,9 @@ func (b *bar) text(p assets.Progress) string {
 		return "another Longhand is fetching " + p.Artefact + "; waiting for it"
 	case assets.Asking:
 		s := "fetching " + what
+		if u, err := url.Parse(p.Source); err == nil && u.Host != "" && p.File != "" {
+			s = "fetching " + p.File + " from " + u.Host // an address is wider than a terminal
+		}
 		if p.Total > 0 {
 			s += " (" + assets.Size(p.Total) + ")"
 		}

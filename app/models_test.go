@@ -219,7 +219,7 @@ func TestBar(t *testing.T) {
 	var out bytes.Buffer
 	b := newBar(&out, false)
 	for _, p := range []assets.Progress{
-		{State: assets.Asking, Source: "https://host/x.gguf"},
+		{State: assets.Asking, File: "x.gguf", Source: "https://host/a/long/way/x.gguf"},
 		{State: assets.Downloading, File: "x.gguf", Done: 0, Total: 1e9},
 		{State: assets.Downloading, File: "x.gguf", Done: 5e7, Total: 1e9},
 		{State: assets.Downloading, File: "x.gguf", Done: 5e8, Total: 1e9},
@@ -228,7 +228,7 @@ func TestBar(t *testing.T) {
 	} {
 		b.progress(p)
 	}
-	want := "fetching https://host/x.gguf\nx.gguf  0 kB of 1.0 GB  0 %\nx.gguf  500 MB of 1.0 GB  50 %\nit broke; trying the next source\n"
+	want := "fetching x.gguf from host\nx.gguf  0 kB of 1.0 GB  0 %\nx.gguf  500 MB of 1.0 GB  50 %\nit broke; trying the next source\n"
 	if out.String() != want {
 		t.Errorf("shown:\n%s\nwant:\n%s", out.String(), want)
 	}
