@@ -25,7 +25,7 @@ type draftCmd struct {
 	Outline    string  `help:"Write this outline instead of planning." placeholder:"F.json"`
 	OnePass    bool    `help:"Think and write in one pass, for models trained to it."`
 	Free       bool    `hidden:"" help:"Let the model end each turn as it likes, with no held length and no guards; for comparison."`
-	Temp       float64 `help:"Temperature." default:"0.8" placeholder:"X"`
+	Temp       float64 `help:"Temperature. Without it: 0.8." placeholder:"X"`
 	Seed       uint64  `help:"Seed of the random numbers. Without it: one is drawn." placeholder:"S"`
 	Ctx        int     `help:"Working context in tokens." placeholder:"N"`
 	Out        string  `help:"Write the draft there as Markdown." placeholder:"F.md"`

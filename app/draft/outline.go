@@ -107,12 +107,13 @@ func lineRules(latin bool) string {
 	if latin {
 		first, rest = `[A-Z\u00c0-\u00de]`, `[a-zA-Z ,'’\u00c0-\u024f-]`
 	}
-	return fmt.Sprintf("\ntitle ::= %s %s{3,50}\npoint ::= %s %s{20,150} \".\"\nbeat ::= %s %s{6,70}\n", first, rest, first, rest, first, rest)
+	return fmt.Sprintf("\ntitle ::= %s %s{3,58}\npoint ::= %s %s{20,150} \".\"\nbeat ::= %s %s{6,70}\n", first, rest, first, rest, first, rest)
 }
 
 var (
 	numbered = regexp.MustCompile(`^\s*\d+\.\s*`)
-	noTitle  = regexp.MustCompile(`(?i)^(table of contents|contents|chapters?|titles?|sections?|parts?|headings?|(the )?(first|second|third|next|last) (chapter|section|part)|chapter titles?|title of the (text|whole|chapter).*)$`)
+	noTitle  = regexp.MustCompile(`(?i)^(table of contents|contents|chapters?|titles?|sections?|parts?|headings?|chapter [ivxlc0-9]+|(i|you|we|here|sure) .*|(the )?(first|second|third|next|last) (chapter|section|part)|chapter titles?|title of the (text|whole|chapter).*)$`)
+	hanging  = regexp.MustCompile(`(?i)[ ,;:-]+(a|an|the|of|in|on|to|for|and|or|by|with|at|as|from|your|its|is|are|that|who|which|be|it's|will|can)$`)
 	leading  = regexp.MustCompile(`(?i)^(part|section|chapter)\s+([0-9]+|[ivxlc]+|one|two|three|four|five|six|seven|eight|nine|ten)\s*[.:)–-]*\s*`)
 )
 
@@ -122,13 +123,16 @@ var (
 func parseTitles(text string, whole bool) (title string, titles []string) {
 	rows := strings.Split(text, "\n")
 	if whole {
-		title, rows = tidy(rows[0], 50), rows[1:]
+		title, rows = tidy(rows[0], 58), rows[1:]
 	}
 	for _, row := range rows {
 		if strings.TrimSpace(row) == "" {
 			continue
 		}
-		row = tidy(numbered.ReplaceAllString(row, ""), 50)
+		row = tidy(numbered.ReplaceAllString(row, ""), 58)
+		if head, _, cut := strings.Cut(row, " - "); cut && CountWords(head) > 1 {
+			row = head // "Title - and a whole sentence"
+		}
 		if short := leading.ReplaceAllString(row, ""); CountWords(short) > 0 {
 			row = short
 		}
@@ -157,13 +161,12 @@ func parseSection(text string, beats int) (point string, weight int, list []stri
 	return point, weight, list
 }
 
-// distinct leaves out beats that say the title or an earlier beat again, and
-// fills up with sides that any matter has.
-func distinct(title string, beats []string, n int) []string {
-	said := map[string]bool{normal(title): true, "": true}
+// distinct leaves out beats that say again what was said, and fills up with
+// sides that any matter has.
+func distinct(said map[string]bool, beats []string, n int) []string {
 	out := []string{}
 	for _, b := range append(append([]string(nil), beats...), sides...) {
-		if k := normal(b); !said[k] && !noTitle.MatchString(k) && len(out) < n {
+		if k := normal(b); k != "" && !said[k] && !noTitle.MatchString(k) && len(out) < n {
 			said[k] = true
 			out = append(out, b)
 		}
@@ -171,14 +174,18 @@ func distinct(title string, beats []string, n int) []string {
 	return out
 }
 
-var sides = []string{"What it is and why it matters", "An example that shows it", "A detail that is easily overlooked", "What follows from it"}
+var sides = []string{"How it begins", "What changes", "An example", "What comes of it"}
 
-// tidy trims a line and, where the grammar's limit cut it, its last half word.
+// tidy trims a line and, where the grammar's limit cut it, its last half word
+// and the small words that hang before it.
 func tidy(s string, limit int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if chars(s) >= limit {
 		if i := strings.LastIndexByte(s, ' '); i > len(s)/2 {
 			s = s[:i]
+		}
+		for hanging.MatchString(s) {
+			s = hanging.ReplaceAllString(s, "")
 		}
 	}
 	return strings.TrimRight(s, " ,;:-–(")

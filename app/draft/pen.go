@@ -227,8 +227,8 @@ func (w *pen) trim(why string) error {
 // sampling is how text is drawn. The breakers keep repetition of names and of
 // the shape of text from being punished.
 func sampling(temperature float32, seed uint64) engine.Sampling {
-	return engine.Sampling{Temperature: temperature, TopK: 40, TopP: 0.92, MinP: 0.05, Seed: seed,
-		DRY: engine.DRY{Multiplier: 0.8, Base: 1.75, AllowedLength: 5, Window: 2048, Breakers: []string{"\n", ":", "\"", "*", "“", "”"}}}
+	return engine.Sampling{Temperature: temperature, TopK: 60, TopP: 0.95, MinP: 0.05, Seed: seed,
+		DRY: engine.DRY{Multiplier: 1, Base: 1.75, AllowedLength: 3, Window: 1024, Breakers: []string{"\n", ":", "\"", "*", "“", "”"}}}
 }
 
 // BenchSampling is a draft's sampling without an end, for measuring speed.

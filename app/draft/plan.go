@@ -3,6 +3,7 @@ package draft
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,6 +20,14 @@ func (r *run) thinkTokens() int {
 }
 
 func (r *run) small() bool { return r.info.Parameters < smallModel }
+
+// planTemperature keeps a small model on the matter.
+func (r *run) planTemperature() float32 {
+	if r.small() {
+		return 0.5
+	}
+	return 0.7
+}
 
 // latin says that the plan keeps to Latin letters.
 func (r *run) latin() bool { return r.small() && r.p.Request.Language == "" }
@@ -173,7 +182,16 @@ func (r *run) planBeats(o *Outline, s *SectionPlan, answer, part string, beats i
 		return err
 	}
 	s.Point, s.Words, s.Beats = parseSection(text, beats)
-	s.Beats = distinct(s.Title, s.Beats, beats)
+	said := map[string]bool{normal(o.Title): true}
+	for _, t := range o.Sections {
+		said[normal(t.Title)] = true
+		for _, b := range t.Beats {
+			if s.Index != t.Index && !slices.Contains(sides, b) {
+				said[normal(b)] = true
+			}
+		}
+	}
+	s.Beats = distinct(said, s.Beats, beats)
 	if s.Point == "" { // a small model's point is what its headings say
 		s.Point = strings.Join(s.Beats, "; ")
 	}
@@ -257,7 +275,7 @@ func (r *run) planText(prompt, answer, grammar string, salt uint64) (string, err
 	if err != nil {
 		return "", err
 	}
-	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: min(r.temperature(), 0.7), TopK: 40, TopP: 0.9, MinP: 0.05, Seed: r.seed(salt)}}
+	req := engine.Request{Prompt: ids, Grammar: grammar, Sampling: engine.Sampling{Temperature: min(r.temperature(), r.planTemperature()), TopK: 40, TopP: 0.9, MinP: 0.05, Seed: r.seed(salt)}}
 	var text strings.Builder
 	err = r.generate(req, func(t engine.Token) (bool, error) {
 		text.WriteString(t.Text)

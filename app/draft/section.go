@@ -90,19 +90,23 @@ func (r *run) nextTurn(k int) (kind string, beat int, more bool) {
 	return "", 0, false
 }
 
-// openTurn asks the model, after a compaction where the transcript has no room.
+// openTurn asks the model, after a compaction where the transcript has no room,
+// or where the model goes round in a circle and must not read itself doing so.
 func (r *run) openTurn(k int, kind string, beat int) error {
 	s, plan := &r.p.Sections[k], r.p.Outline.Sections[k]
 	need := r.need(k)
 	if kind != "beat" || beat > 0 { // mid-section: enough for this turn will do
 		need = min(need, 120+int(float64(s.Target)*max(r.p.PerWord, 1))/2)
 	}
-	if !r.room(need) {
+	if looped := len(s.Turns) > 0 && s.Turns[len(s.Turns)-1].Ended == "loop"; looped || !r.room(need) {
 		if err := r.compact(k); err != nil {
 			return err
 		}
 	}
 	left := max(s.Target-CountWords(s.Text), 30)
+	if r.small() {
+		left = left * 3 / 2 // it writes fewer words than it is asked for
+	}
 	if kind == "beat" {
 		answer := ""
 		if beat == 0 {

@@ -85,6 +85,9 @@ func (r *run) tail(k int) string {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
+	if n := len(r.p.Sections[k].Turns); n > 0 && r.p.Sections[k].Turns[n-1].Ended == "loop" {
+		return lastWords(text, loopWords)
+	}
 	return lastWords(text, r.share(tailShare))
 }
 

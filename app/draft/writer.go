@@ -31,7 +31,7 @@ type Generator interface {
 type Writer struct {
 	Engine      Generator
 	Log         Log
-	Temperature float32 // 0: 0.8, for a small model 0.7
+	Temperature float32 // 0: 0.8
 	PlanOnly    bool    // stop when the outline stands
 }
 
@@ -95,7 +95,9 @@ func (r *run) write() error {
 	return r.finish()
 }
 
-// tellWhere lets a reader who saw more than the log holds catch up.
+// tellWhere lets a reader catch up, who saw more than the log holds, or, since
+// a record is in the log before it is told, one record less: the sentence in
+// hand is told again.
 func (r *run) tellWhere() error {
 	if len(r.p.Outline.Sections) > 0 {
 		if !r.yield(r.p.Outline, nil) {
@@ -104,7 +106,16 @@ func (r *run) tellWhere() error {
 	}
 	k := r.p.next()
 	for i := k; i >= 0 && i < min(k+2, len(r.p.Sections)); i++ {
-		if !r.yield(Rewind{Index: i, Chars: chars(r.p.Sections[i].Text)}, nil) {
+		s := &r.p.Sections[i]
+		stands := 0
+		if n := len(s.Turns); n > 0 {
+			stands = s.Turns[n-1].Bytes
+		}
+		stands = min(stands, len(s.Text))
+		if !r.yield(Rewind{Index: i, Chars: chars(s.Text[:stands])}, nil) {
+			return errStopped
+		}
+		if stands < len(s.Text) && !r.yield(Text{Index: i, Text: s.Text[stands:]}, nil) {
 			return errStopped
 		}
 	}
@@ -227,9 +238,6 @@ func (r *run) seed(salts ...uint64) uint64 {
 func (r *run) temperature() float32 {
 	if r.Temperature > 0 {
 		return r.Temperature
-	}
-	if r.small() {
-		return 0.7
 	}
 	return 0.8
 }
