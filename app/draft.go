@@ -75,7 +75,7 @@ func (c *draftCmd) run(e *env) error {
 			}
 		}
 	}
-	show.close()
+	show.finish()
 	if c.Out != "" {
 		return saveDraft(p, c.Out, c.PlanOnly)
 	}

@@ -26,6 +26,7 @@ type progress struct {
 	done     int            // words of finished sections
 	texts    map[int]string // sections that are being written
 	thought  int
+	outline  draft.Outline // until it was said
 }
 
 func newProgress(w io.Writer, json bool) *progress {
@@ -61,10 +62,11 @@ func (p *progress) event(ev draft.Event) {
 	case draft.Think:
 		p.thought += draft.CountWords(ev.Text)
 		p.bar("thinking … %d words", p.thought)
-	case draft.Outline:
-		p.sections, p.target = len(ev.Sections), ev.Words()
-		p.say("“%s”: %d sections, %d words", ev.Title, p.sections, p.target)
+	case draft.Outline: // it grows, event by event
+		p.outline, p.sections = ev, len(ev.Sections)
+		p.bar("planning … %d sections", p.sections)
 	case draft.SectionBegun:
+		p.sayOutline()
 		p.index, p.title = ev.Index, ev.Title
 		if p.began.IsZero() {
 			p.began = time.Now()
@@ -88,6 +90,14 @@ func (p *progress) event(ev draft.Event) {
 		}
 	case draft.Finished:
 		p.say("%d words of %d in %s%s", ev.Words, ev.Target, round(ev.Seconds), flagged(ev.Flags))
+	}
+}
+
+// sayOutline says the plan, once it is whole.
+func (p *progress) sayOutline() {
+	if o := p.outline; len(o.Sections) > 0 {
+		p.outline, p.target = draft.Outline{}, o.Words()
+		p.say("“%s”: %d sections, %d words", o.Title, len(o.Sections), p.target)
 	}
 }
 
@@ -122,6 +132,14 @@ func (p *progress) bar(format string, args ...any) {
 func (p *progress) say(format string, args ...any) {
 	p.close()
 	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// finish ends the telling.
+func (p *progress) finish() {
+	if !p.quiet {
+		p.sayOutline()
+	}
+	p.close()
 }
 
 // close ends the line that is drawn over.

@@ -100,6 +100,9 @@ func (r *run) planGroups(groups []int) ([]int, error) {
 			if err := r.planSection(&o, i, part, beats); err != nil {
 				return nil, err
 			}
+			if !r.yield(r.soFar(o, i+1), nil) {
+				return nil, errStopped
+			}
 		}
 		if err := r.commit(planned(o)); err != nil {
 			return nil, err
@@ -110,6 +113,16 @@ func (r *run) planGroups(groups []int) ([]int, error) {
 		weights = append(weights, s.Words)
 	}
 	return weights, nil
+}
+
+// soFar is the outline as it grows before the reader: n sections, each with an
+// even share of the words.
+func (r *run) soFar(o Outline, n int) Outline {
+	o.Sections = append([]SectionPlan(nil), o.Sections[:n]...)
+	for i := range o.Sections {
+		o.Sections[i].Words = r.p.Target / sectionCount(r.p.Target, r.sectionSize())
+	}
+	return o
 }
 
 // planTitles adds group g's n sections to o, by title alone.
