@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ type benchCmd struct {
 // benchDraftCmd measures generation as a draft does it.
 type benchDraftCmd struct {
 	Model      string `help:"A model's name or a GGUF file." placeholder:"M"`
+	Shape      string `help:"In place of a model: random weights in the shape of qwen2.5-0.5b or qwen2.5-1.5b." placeholder:"S"`
 	Depth      []int  `help:"Tokens that are in the context already." default:"0,1500"`
 	Tokens     int    `help:"Tokens to generate." default:"256"`
 	Repeat     int    `help:"Runs of each; the median counts." default:"5"`
@@ -50,11 +52,18 @@ func (c *benchDraftCmd) Run(e *env) error {
 	if c.Tokens < 2 || c.Repeat < 1 {
 		return usage("--tokens must be at least 2, --repeat at least 1")
 	}
-	path, _, err := e.model(c.Model)
+	folder, _, _, err := e.library()
 	if err != nil {
 		return err
 	}
-	folder, _, _, err := e.library()
+	path := ""
+	if c.Shape == "" {
+		path, _, err = e.model(c.Model)
+	} else {
+		var remove func()
+		path, remove, err = shapeFile(c.Shape)
+		defer remove()
+	}
 	if err != nil {
 		return err
 	}
@@ -64,6 +73,20 @@ func (c *benchDraftCmd) Run(e *env) error {
 		}
 	}
 	return nil
+}
+
+// shapeFile writes a model of random weights for the time of the run.
+func shapeFile(name string) (path string, remove func(), err error) {
+	s, ok := engine.ShapeOf(name)
+	if !ok {
+		return "", func() {}, usage("there is no shape " + name)
+	}
+	dir, err := os.MkdirTemp("", "longhand-shape-")
+	if err != nil {
+		return "", func() {}, err
+	}
+	path = filepath.Join(dir, s.Name+".gguf")
+	return path, func() { os.RemoveAll(dir) }, engine.WriteShape(path, s)
 }
 
 // measure alternates our runs with llama-bench's, so that a machine that slows

@@ -97,6 +97,9 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 	pending := w.s.Text[w.t.Bytes:]
 	if tok.End {
 		if strings.TrimSpace(pending) == "" {
+			if len(w.s.Text) == w.t.Start && !w.p.Request.Free {
+				return w.refuse() // not a word: another try
+			}
 			return "end", false, true, nil
 		}
 		if why, again, stop, err = w.close(len(w.p.Transcript), false); err != nil || stop {
@@ -196,7 +199,11 @@ func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err er
 // refuse takes the pending sentence back. After some tries the turn ends there.
 func (w *pen) refuse() (why string, again, stop bool, err error) {
 	last := w.t.Tries == mostTries
-	err = w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes]), Keep: w.t.Tokens, Again: true, Ban: w.p.Transcript[w.t.Tokens]})
+	back := Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes]), Keep: w.t.Tokens, Again: true, Ban: -1}
+	if w.t.Tokens < len(w.p.Transcript) {
+		back.Ban = w.p.Transcript[w.t.Tokens]
+	}
+	err = w.commit(back)
 	if last {
 		return "loop", false, true, err
 	}

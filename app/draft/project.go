@@ -152,7 +152,9 @@ func (p *Project) apply(r Record) {
 			t := &s.Turns[n-1]
 			t.Redone++
 			t.Tries++
-			t.Banned = append(t.Banned[:len(t.Banned):len(t.Banned)], r.Ban)
+			if r.Ban >= 0 {
+				t.Banned = append(t.Banned[:len(t.Banned):len(t.Banned)], r.Ban)
+			}
 		}
 	case Stands:
 		s := &p.Sections[r.Index]

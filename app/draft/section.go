@@ -4,13 +4,13 @@ import "strings"
 
 // Bounds of a section's length, as shares of its target.
 const (
-	enough   = 0.90 // a section the model ends from here on may end
-	full     = 0.97 // from here on it ends with the sentence
-	tooLong  = 1.10 // here it is cut
-	pace     = 1.25 // a turn hands over to the next beat at so much of its share
-	forcedIs = 0.25 // a section with a larger share of forced words is flagged
-	mostMore = 2    // turns "go on" before the end tokens are banned
-	mostHard = 3    // turns with the end tokens banned
+	enough   = 0.90   // a section the model ends from here on may end
+	full     = 0.97   // from here on it ends with the sentence
+	tooLong  = 1.10   // here it is cut
+	pace     = 1.25   // a turn hands over to the next beat at so much of its share
+	forcedIs = 1. / 3 // a section with a larger share of forced words is flagged
+	mostMore = 2      // turns "go on" before the end tokens are banned
+	mostHard = 3      // turns with the end tokens banned
 )
 
 // section writes section k to its end.

@@ -160,7 +160,7 @@ func (r *run) commit(rec Record) error {
 		rec.Tokens = nil
 		e = rec
 	case Rewind:
-		rec.Keep, rec.Again = 0, false
+		rec.Keep, rec.Again, rec.Ban = 0, false, 0
 		e = rec
 	case Started, Think, Outline, SectionBegun, Engine, SectionDone, Finished:
 		e = rec
