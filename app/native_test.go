@@ -68,7 +68,9 @@ func (p *program) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(p.t.Context(), longest)
 	p.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), "LONGHAND_LIBRARY="+p.library, "LONGHAND_HOME="+p.home)
+	// One core, so one thread in llama.cpp: where others work too, two that wait
+	// for each other are many times slower.
+	cmd.Env = append(os.Environ(), "LONGHAND_LIBRARY="+p.library, "LONGHAND_HOME="+p.home, "GOMAXPROCS=1")
 	cmd.WaitDelay = 10 * time.Second
 	return cmd
 }
@@ -135,7 +137,50 @@ func (p *program) draft(args ...string) (list []event, status int, problems stri
 		p.t.Fatal(err)
 	}
 	eventsOf(p.t, &out, func(e event) { list = append(list, e) })
+	hasItsKeys(p.t, list)
 	return list, cmd.ProcessState.ExitCode(), errs.String()
+}
+
+// keys are what each event is promised to have; more may be there.
+var keys = map[string]string{
+	"started":      "id resumed model model_sha256 adapter context seed device threads target out",
+	"think":        "text",
+	"outline":      "title sections",
+	"section":      "index title target",
+	"text":         "index text",
+	"rewind":       "index chars",
+	"engine":       "state prompt_tokens seconds",
+	"section_done": "index words target flags forced_words scores",
+	"finished":     "id words target sections flagged prompt_tokens tokens seconds tokens_per_second flags scores",
+	"error":        "message hint",
+}
+
+// hasItsKeys looks that no key is left out and no list is null.
+func hasItsKeys(t *testing.T, list []event) {
+	t.Helper()
+	for _, e := range list {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(e.line), &v); err != nil || keys[e.Event] == "" {
+			t.Errorf("a strange event: %s", e.line)
+			continue
+		}
+		for _, k := range strings.Fields(keys[e.Event]) {
+			value, ok := v[k]
+			if !ok || value == nil && (k == "flags" || k == "sections") {
+				t.Errorf("%s: %v in %s", k, value, e.line)
+			}
+		}
+		if e.Event != "outline" {
+			continue
+		}
+		for _, s := range v["sections"].([]any) {
+			for _, k := range []string{"index", "part", "title", "point", "beats", "words"} {
+				if value, ok := s.(map[string]any)[k]; !ok || value == nil && k == "beats" {
+					t.Errorf("%s: %v in %v", k, value, s)
+				}
+			}
+		}
+	}
 }
 
 // journal returns the records of the one draft in the home folder.

@@ -19,12 +19,7 @@ func (r *run) length() (int, error) {
 	if r.p.Target > 0 {
 		return r.p.Target, nil
 	}
-	head, _ := r.info.Chat.Begin(systemText)
-	ids, err := r.Engine.Tokenize(r.ctx, head...)
-	if err != nil {
-		return 0, err
-	}
-	text, err := r.aside(ids, rangePrompt(firstWords(r.p.Request.Prompt, r.share(30))), `{"range": [`, `root ::= number ", " number "]}"`+"\n"+`number ::= [1-9] [0-9]? "00"`, 16, 2)
+	text, err := r.aside(nil, "Answer as {\"range\": [lower, upper]}. "+rangePrompt(firstWords(r.p.Request.Prompt, r.share(planShare))), `root ::= "{\"range\": [" number ", " number "]}"`+"\n"+`number ::= [1-9] [0-9]? "00"`, 24, 2)
 	if err != nil {
 		return 0, err
 	}

@@ -21,6 +21,10 @@ type pen struct {
 
 const mostTries = 3 // for one sentence
 
+// turnMarks end a turn where they are written out: a base model's next turn, the
+// end of a one-pass answer.
+var turnMarks = []string{"<|user|>", "</answer>"}
+
 // write1 writes section k's open turn to its end and closes it.
 func (r *run) write1(k int) error {
 	s := &r.p.Sections[k]
@@ -119,11 +123,13 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 		return "", false, true, err
 	}
 	pending = w.s.Text[w.t.Bytes:]
-	if i := strings.Index(pending, "</answer>"); i >= 0 && w.t.Kind == "pass" {
-		if err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes+i])}); err != nil {
-			return "", false, true, err
+	for _, mark := range turnMarks {
+		if i := strings.Index(pending, mark); i >= 0 {
+			if err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes+i])}); err != nil {
+				return "", false, true, err
+			}
+			return "end", false, true, w.stand(len(w.p.Transcript))
 		}
-		return "end", false, true, w.stand(len(w.p.Transcript))
 	}
 	switch {
 	case strings.TrimSpace(pending) == "":

@@ -136,7 +136,7 @@ func (r *run) planTitles(o *Outline, g, n int) (part string, err error) {
 	if whole {
 		answer = "Title:"
 	}
-	text, err := r.planText(titlesPrompt(r.p, n, of, r.small()), answer, titlesGrammar(n, whole, r.latin()), uint64(100+g))
+	text, err := r.planText(titlesPrompt(r.p, r.share(planShare), n, of, r.small()), answer, titlesGrammar(n, whole, r.latin()), uint64(100+g))
 	if err != nil {
 		return "", err
 	}
@@ -187,7 +187,7 @@ func (r *run) planBeats(o *Outline, s *SectionPlan, answer, part string, beats i
 		s.Point = s.Title
 		return nil
 	}
-	text, err := r.planText(sectionPlanPrompt(r.p, o, s.Title, part, beats, r.small()), answer, sectionGrammar(beats, r.small(), r.latin()), salt)
+	text, err := r.planText(sectionPlanPrompt(r.p, r.share(planShare), o, s.Title, part, beats, r.small()), answer, sectionGrammar(beats, r.small(), r.latin()), salt)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (r *run) rename(o *Outline, i int) {
 }
 
 func (r *run) planParts(sizes []int) error {
-	text, err := r.planText(titlesPrompt(r.p, len(sizes), nil, r.small()), "Title:", titlesGrammar(len(sizes), true, r.latin()), 90)
+	text, err := r.planText(titlesPrompt(r.p, r.share(planShare), len(sizes), nil, r.small()), "Title:", titlesGrammar(len(sizes), true, r.latin()), 90)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (r *run) think() error {
 	if chat.Thinks {
 		answer = "" // the model opens its thinking itself
 	}
-	ids, err := r.Engine.Tokenize(r.ctx, append(head, chat.Ask(r.fold(thinkPrompt(r.p, r.small())), true, answer)...)...)
+	ids, err := r.Engine.Tokenize(r.ctx, append(head, chat.Ask(r.fold(thinkPrompt(r.p, r.share(planShare), r.small())), true, answer)...)...)
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,9 @@ func (p *Project) next() int {
 func (p *Project) apply(r Record) {
 	switch r := r.(type) {
 	case Started:
+		if p.ID != "" && r.ModelSHA256 != p.Started.ModelSHA256 {
+			p.forget()
+		}
 		p.ID, p.Started, p.Target = r.ID, r, r.Target
 	case Request:
 		p.Request = r
@@ -181,6 +184,19 @@ func (p *Project) apply(r Record) {
 		s.Done, s.Flags = true, r.Flags
 	case Finished:
 		p.Done, p.Flags, p.Seconds = true, r.Flags, r.Seconds
+	}
+}
+
+// forget drops the transcript, whose ids belong to another model, and with it
+// what an open turn had not finished.
+func (p *Project) forget() {
+	p.Transcript, p.Bare = nil, false
+	for i := range p.Sections {
+		s := &p.Sections[i]
+		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
+			s.Text = s.Text[:s.Turns[n-1].Bytes]
+			s.Turns[n-1].Ended = "room"
+		}
 	}
 }
 

@@ -10,18 +10,18 @@ import (
 
 const systemText = "You are a writer. You write the text that is asked for, and nothing else."
 
-func thinkPrompt(p *Project, small bool) string {
+func thinkPrompt(p *Project, limit int, small bool) string {
 	if small { // a small model loses itself in talk about the task
-		return requestText(p, 0) + "\n\nWho will read this text, what do they want to know, and what should it tell them first, next and last? Answer in two short paragraphs."
+		return requestText(p, limit) + "\n\nWho will read this text, what do they want to know, and what should it tell them first, next and last? Answer in two short paragraphs."
 	}
-	return fmt.Sprintf("%s\n\nThe text will have about %d words. Before it is planned, think about it: who reads it and why, what it must hold, in which order, in which voice, and what to avoid. Think in a few short plain paragraphs. Do not write the text yet.", requestText(p, 0), p.Target)
+	return fmt.Sprintf("%s\n\nThe text will have about %d words. Before it is planned, think about it: who reads it and why, what it must hold, in which order, in which voice, and what to avoid. Think in a few short plain paragraphs. Do not write the text yet.", requestText(p, limit), p.Target)
 }
 
 // titlesPrompt asks for n titles: of the parts of the whole, or of the sections
 // of a part or of a whole without parts.
-func titlesPrompt(p *Project, n int, part *Part, small bool) string {
+func titlesPrompt(p *Project, limit, n int, part *Part, small bool) string {
 	var b strings.Builder
-	b.WriteString(requestText(p, 0) + thoughts(p, small))
+	b.WriteString(requestText(p, limit) + thoughts(p, small))
 	if part == nil {
 		fmt.Fprintf(&b, "\n\nList %d different chapter titles for this text, and a title for the whole.", n)
 		return b.String()
@@ -48,9 +48,9 @@ func titlesPrompt(p *Project, n int, part *Part, small bool) string {
 
 // sectionPlanPrompt asks for the beats, as headings, the point and the weight of
 // a section.
-func sectionPlanPrompt(p *Project, o *Outline, title, part string, beats int, small bool) string {
+func sectionPlanPrompt(p *Project, limit int, o *Outline, title, part string, beats int, small bool) string {
 	var b strings.Builder
-	b.WriteString(requestText(p, 0) + thoughts(p, small))
+	b.WriteString(requestText(p, limit) + thoughts(p, small))
 	fmt.Fprintf(&b, "\n\nThe text is called \"%s\".", o.Title)
 	if part != "" {
 		fmt.Fprintf(&b, " One of its parts is called \"%s\".", part)
@@ -70,21 +70,14 @@ func againPrompt(title string) string {
 	return fmt.Sprintf("There is a chapter like \"%s\" already. Give the title of another chapter in its place.", title)
 }
 
+// requestText is the request with its style notes, of each at most so many words.
 func requestText(p *Project, limit int) string {
-	prompt := p.Request.Prompt
-	if limit > 0 {
-		prompt = firstWords(prompt, limit)
-	}
-	text := strings.TrimSpace(prompt)
+	text := firstWords(p.Request.Prompt, limit)
 	if p.Request.Language != "" {
 		text += "\nWrite in " + p.Request.Language + "."
 	}
 	if p.Request.Style != "" {
-		style := p.Request.Style
-		if limit > 0 {
-			style = firstWords(style, limit)
-		}
-		text += "\nStyle: " + strings.TrimSpace(style)
+		text += "\nStyle: " + firstWords(p.Request.Style, limit/2)
 	}
 	return text
 }

@@ -11,7 +11,8 @@ import (
 // is for new text. Figures from the design, the outline's lower: a cycle must
 // write more tokens than it decodes.
 const (
-	requestShare = 6
+	planShare    = 30 // of the request, while the plan is made
+	requestShare = 10
 	outlineShare = 8
 	summaryShare = 8
 	notesShare   = 4
@@ -43,12 +44,15 @@ func (r *run) need(k int) int {
 func (r *run) compact(k int) error {
 	p := r.p
 	summary, notes := append([]Summary(nil), p.Summary...), p.Notes
-	if len(p.Transcript) > 0 {
+	if n := len(p.Transcript); n > 0 && n+asideRoom <= r.info.Context {
 		var err error
 		if summary, err = r.summarise(k, summary); err != nil {
 			return err
 		}
 		if notes, err = r.takeNotes(k); err != nil {
+			return err
+		}
+		if summary, err = r.condense(k, summary); err != nil {
 			return err
 		}
 	}
@@ -140,8 +144,7 @@ func (r *run) outlineText(k int) string {
 	return b.String()
 }
 
-// summarise adds a line for every finished section before k that has none, and
-// condenses the oldest lines when all together are too long.
+// summarise adds a line for every finished section before k that has none.
 func (r *run) summarise(k int, have []Summary) ([]Summary, error) {
 	from := 0
 	if n := len(have); n > 0 {
@@ -149,24 +152,25 @@ func (r *run) summarise(k int, have []Summary) ([]Summary, error) {
 	}
 	for i := from; i < k; i++ {
 		title := r.p.Outline.Sections[i].Title
-		text, err := r.aside(r.p.Transcript, summaryPrompt(title), "", "", 60, uint64(1000+i))
+		text, err := r.aside(r.p.Transcript, summaryPrompt(title), "", 60, uint64(1000+i))
 		if err != nil {
 			return nil, err
 		}
 		have = append(have, Summary{i, i, title + ": " + oneLine(text, 30)})
 	}
+	return have, nil
+}
+
+// condense makes one line of the older half while all are too long together. It
+// is asked in a transcript of its own: the old one is given up in any case.
+func (r *run) condense(k int, have []Summary) ([]Summary, error) {
 	for limit := r.share(summaryShare); summaryWords(have) > limit && len(have) > 3; {
-		n := max(2, len(have)/2)
+		n := len(have) / 2
 		var texts []string
 		for _, s := range have[:n] {
 			texts = append(texts, s.Text)
 		}
-		head, _ := r.info.Chat.Begin("You keep the notes of a long document.")
-		ids, err := r.Engine.Tokenize(r.ctx, head...)
-		if err != nil {
-			return nil, err
-		}
-		text, err := r.aside(ids, condensePrompt(texts), "", "", 90, uint64(5000+k))
+		text, err := r.aside(nil, firstWords(condensePrompt(texts), r.share(50)), "", 90, uint64(5000+k))
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +188,7 @@ func summaryWords(s []Summary) int {
 }
 
 func (r *run) takeNotes(k int) (string, error) {
-	text, err := r.aside(r.p.Transcript, notesPrompt, "- ", "", 120, uint64(3000+k))
+	text, err := r.aside(r.p.Transcript, notesPrompt, "", 110, uint64(3000+k))
 	if err != nil {
 		return "", err
 	}

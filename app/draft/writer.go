@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"longhand/engine"
@@ -200,20 +201,29 @@ func (r *run) generate(req engine.Request, take func(engine.Token) (bool, error)
 }
 
 // aside asks something in a fork of the transcript, which stays as it is, or,
-// with prefix, apart from it.
-func (r *run) aside(prefix []int32, prompt, answer, grammar string, limit int, salt uint64) (string, error) {
-	ids, err := r.Engine.Tokenize(r.ctx, r.info.Chat.Ask(prompt, false, answer)...)
+// without one, in a conversation of its own, which takes the transcript's place
+// in the cache. An answer that the context has no room for is cut.
+func (r *run) aside(transcript []int32, prompt, grammar string, limit int, salt uint64) (string, error) {
+	pieces := r.info.Chat.Ask(prompt, false, "")
+	if transcript == nil {
+		head, _ := r.info.Chat.Begin(systemText)
+		pieces = append(head, r.info.Chat.Ask(r.fold(prompt), false, "")...)
+	}
+	ids, err := r.Engine.Tokenize(r.ctx, pieces...)
 	if err != nil {
 		return "", err
 	}
-	req := engine.Request{Prompt: append(append([]int32(nil), prefix...), ids...), MaxTokens: limit, Grammar: grammar, Fork: true,
+	req := engine.Request{Prompt: append(clone(transcript), ids...), MaxTokens: limit, Grammar: grammar, Fork: transcript != nil,
 		Sampling: engine.Sampling{Temperature: 0.5, TopK: 40, TopP: 0.95, MinP: 0.05, Seed: r.seed(salt), DRY: engine.DRY{Multiplier: 0.8, AllowedLength: 4, Window: 200, Breakers: []string{"\n"}}}}
-	var text []byte
+	var text strings.Builder
 	err = r.generate(req, func(t engine.Token) (bool, error) {
-		text = append(text, t.Text...)
+		text.WriteString(t.Text)
 		return !t.End, nil
 	})
-	return string(text), err
+	if errors.Is(err, engine.ErrContextFull) {
+		err = nil
+	}
+	return text.String(), err
 }
 
 func (r *run) takeCost() Cost {
