@@ -106,7 +106,7 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 			}
 			return "end", false, true, nil
 		}
-		if why, again, stop, err = w.close(len(w.p.Transcript), false); err != nil || stop {
+		if why, again, stop, err = w.close(len(w.p.Transcript), true); err != nil || stop {
 			if why == "room" && again { // it stands; only its ban was to be lifted
 				return "end", false, true, err
 			}
