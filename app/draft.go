@@ -181,6 +181,9 @@ func language(prompt string) string {
 
 // writable finds out before hours of work that the result cannot be saved.
 func writable(name string) error {
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return fmt.Errorf("%s cannot be written: it is a folder", name)
+	}
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(name), ".longhand-"+newID()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", name, err)
