@@ -280,6 +280,7 @@ func TestKilledEngineIsStartedAgain(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, problems.String())
 	}
+	t.Logf("%d kills, %d restarts; %s", killed, restarted, final.line)
 	if killed != want || restarted != killed || final.Event != "finished" {
 		t.Errorf("%d kills of %d, %d restarts, the last event is %s", killed, want, restarted, final.Event)
 	}
@@ -309,20 +310,6 @@ func rewindsHaveReasons(t *testing.T, records []event) {
 			t.Errorf("record %d takes text back, and %s follows", i, next)
 		}
 	}
-}
-
-func equal(a, b texts) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	for i := range b {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // onPaper is the draft of outlined's outline as a file.

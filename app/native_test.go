@@ -125,6 +125,20 @@ func (s texts) apply(e event) {
 	}
 }
 
+func equal(a, b texts) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	for i := range b {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // draft runs "longhand draft --json" to its end and returns what it printed.
 func (p *program) draft(args ...string) (list []event, status int, problems string) {
 	p.t.Helper()
