@@ -95,6 +95,8 @@ func (c *draftCmd) job(e *env) (job, error) {
 		return j, usage("--temp must be between 0 and 2")
 	case c.Ctx != 0 && c.Ctx < 2048:
 		return j, usage("--ctx must be at least 2048")
+	case c.Resume != "" && (c.Words != 0 || c.Outline != "" || c.Style != "" || c.OnePass || c.Seed != 0 || c.Temp != 0):
+		return j, usage("--resume goes on with the draft as it was asked for: --words, --style, --outline, --one-pass, --seed and --temp cannot change it")
 	case c.OnePass && (c.Outline != "" || c.PlanOnly):
 		return j, usage("--one-pass writes without an outline")
 	}
@@ -149,6 +151,9 @@ func readOutline(name string, words int) (*draft.Outline, error) {
 	}
 	if words > 0 {
 		o.Scale(words)
+		if err := o.Check(); err != nil {
+			return nil, fmt.Errorf("%s with --words %d: %w", name, words, err)
+		}
 	}
 	return &o, nil
 }
@@ -183,6 +188,9 @@ func language(prompt string) string {
 func writable(name string) error {
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
 		return fmt.Errorf("%s cannot be written: it is a folder", name)
+	}
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+		return nil
 	}
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(name), ".longhand-"+newID()), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 // saveDraft writes the draft as Markdown, or with plan its outline as JSON.
 func saveDraft(p *draft.Project, name string, plan bool) error {
-	if name == "" || p == nil || len(p.Outline.Sections) == 0 {
+	if name == "" || p == nil || !p.Planned {
 		return nil
 	}
 	return replaceFile(name, draftFile(p, plan))
@@ -33,6 +34,12 @@ func draftFile(p *draft.Project, plan bool) []byte {
 // replaceFile writes beside and renames, so that the file is old or new, never
 // half.
 func replaceFile(name string, b []byte) error {
+	if p, err := filepath.EvalSymlinks(name); err == nil {
+		name = p
+	}
+	if st, err := os.Stat(name); err == nil && !st.Mode().IsRegular() {
+		return os.WriteFile(name, b, 0o644) // a device or a pipe is written, not replaced
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".longhand-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -65,7 +72,7 @@ func textOf(r io.Reader, name string) (string, error) {
 		return "", err
 	case len(b) > maxPrompt:
 		return "", fmt.Errorf("%s is larger than 1 MiB; it cannot be a prompt or style notes", name)
-	case !utf8.Valid(b):
+	case !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0:
 		return "", fmt.Errorf("%s is not UTF-8 text", name)
 	}
 	return string(b), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -58,7 +59,7 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 		return err
 	}
 	if log != nil {
-		defer func() { log.Close() }()
+		defer func() { err = errors.Join(err, log.Close()) }()
 	}
 	gen, model, err := e.openEngine(ctx, j)
 	if err != nil {
@@ -73,10 +74,11 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 		if log, err = store.Create(e.projectFolder(started.ID)); err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, log.Close()) }()
 	}
 	first := []draft.Record{started}
 	if !started.Resumed {
-		first = append(first, draft.Request{Prompt: j.Prompt, Words: j.Words, Language: j.Language, Style: j.Style, OnePass: j.OnePass, Free: j.Free})
+		first = append(first, draft.Request{Prompt: j.Prompt, Words: j.Words, Language: j.Language, Style: j.Style, OnePass: j.OnePass, Free: j.Free, Heat: j.Temperature})
 		if j.Outline != nil {
 			first = append(first, *j.Outline, draft.PlanDone{Target: j.Outline.Words()})
 		}
@@ -102,11 +104,14 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 			}
 		}
 	}
-	if j.Outline != nil && !yield(*j.Outline, nil) {
+	if j.Outline != nil && !started.Resumed && !yield(*j.Outline, nil) {
 		return nil
 	}
-	w := &draft.Writer{Engine: gen, Log: log, Temperature: float32(j.Temperature), PlanOnly: j.PlanOnly}
+	w := &draft.Writer{Engine: gen, Log: log, PlanOnly: j.PlanOnly}
 	for ev, err := range w.Write(ctx, p) {
+		if errors.Is(err, engine.ErrContextFull) {
+			return hinted{err, "the request does not fit: shorten it, or give more room with --ctx"}
+		}
 		if err != nil {
 			return err
 		}
@@ -145,6 +150,9 @@ func (e *env) openProject(j *job) (*draft.Project, *store.Journal, error) {
 	}
 	if j.Model == "" {
 		j.Model = p.Started.Model
+	}
+	if j.Adapter == "" {
+		j.Adapter = string(p.Started.Adapter)
 	}
 	if j.Context == 0 {
 		j.Context = p.Started.Context

@@ -21,6 +21,19 @@ type Started struct {
 	Out         OrNull `json:"out"`
 }
 
+// MarshalJSON writes null for a target that is not known yet.
+func (s Started) MarshalJSON() ([]byte, error) {
+	type plain Started
+	out := struct {
+		plain
+		Target *int `json:"target"`
+	}{plain: plain(s)}
+	if s.Target > 0 {
+		out.Target = &s.Target
+	}
+	return json.Marshal(out)
+}
+
 // OrNull is a string that is null in JSON where it is empty.
 type OrNull string
 

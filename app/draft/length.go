@@ -60,6 +60,14 @@ func WordsAsked(prompt string) int {
 			return -1
 		}, m[1])
 		n, err := strconv.Atoi(digits)
+		part := 1 // "2.5k": the digits count tenths
+		if m[2] != "" {
+			if i := strings.LastIndexAny(m[1], ".,"); i >= 0 && len(m[1])-i <= 3 {
+				for range len(m[1]) - i - 1 {
+					part *= 10
+				}
+			}
+		}
 		if err != nil || n == 0 || n > 1_000_000 {
 			continue
 		}
@@ -69,7 +77,7 @@ func WordsAsked(prompt string) int {
 		case "万":
 			n *= 10000
 		}
-		if n *= a.words; n >= 20 && n <= 1_000_000 {
+		if n = n * a.words / part; n >= 20 && n <= 1_000_000 {
 			return n
 		}
 	}

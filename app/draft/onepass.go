@@ -1,6 +1,8 @@
 package draft
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -67,7 +69,7 @@ func passPrompt(question string) string {
 }
 
 func (r *run) passPieces(text string) []engine.Piece {
-	question := requestText(r.p, r.share(40))
+	question := requestText(r.p, r.share(25))
 	if n := r.p.Target; n > 0 && WordsAsked(r.p.Request.Prompt) == 0 {
 		question += "\nLength: about " + strconv.Itoa(n) + " words."
 	}
@@ -82,14 +84,19 @@ func (r *run) passPieces(text string) []engine.Piece {
 func (r *run) onePass() error {
 	p := r.p
 	if !p.Planned {
-		if err := r.passThink(); err != nil {
-			return err
+		if !p.Thought {
+			if err := r.passThink(); err != nil && !errors.Is(err, engine.ErrContextFull) {
+				return err
+			}
+			if err := r.commit(Thought{}); err != nil {
+				return err
+			}
 		}
-		o := Outline{Title: title(p.Request.Prompt), Sections: []SectionPlan{{Beats: []string{}, Flags: []string{}, Words: p.Request.Words}}}
+		o := Outline{Title: title(p.Request.Prompt), Sections: []SectionPlan{{Beats: []string{}, Flags: []string{}, Words: p.Target}}}
 		if err := r.commit(o); err != nil {
 			return err
 		}
-		if err := r.commit(PlanDone{Target: p.Request.Words, Cost: r.takeCost()}); err != nil {
+		if err := r.commit(PlanDone{Target: p.Target, Cost: r.takeCost()}); err != nil {
 			return err
 		}
 	}
@@ -119,14 +126,13 @@ func (r *run) passTurn(s *Section) error {
 	if n > 0 && s.Turns[n-1].Ended == "" {
 		return r.write1(0)
 	}
-	if n > 0 && s.Turns[n-1].Ended != "room" {
-		flags := []string{}
-		if s.Turns[n-1].Ended == "loop" {
-			flags = append(flags, "loop")
-		}
-		return r.commit(SectionDone{Words: CountWords(s.Text), Target: s.Target, Flags: flags})
+	if n > 0 && (s.Turns[n-1].Ended != "room" || n > mostPassTurns) {
+		return r.commit(passDone(s))
 	}
-	text := "<think>\n" + firstWords(r.p.Thinking, r.share(20)) + "\n</think>\n<answer>\n" + lastWords(s.Text, r.share(30))
+	if n > 0 && len(s.Text) == s.Turns[n-1].Start {
+		return fmt.Errorf("draft: the request does not fit a context of %d tokens; ask for a larger one or shorten it", r.info.Context)
+	}
+	text := "<think>\n" + firstWords(r.p.Thinking, r.share(10)) + "\n</think>\n<answer>\n" + lastWords(s.Text, r.share(20))
 	ids, err := r.Engine.Tokenize(r.ctx, r.passPieces(text)...)
 	if err != nil {
 		return err
@@ -138,9 +144,26 @@ func (r *run) passTurn(s *Section) error {
 	return r.commit(TurnBegun{Kind: "pass"})
 }
 
+const mostPassTurns = 64
+
+// passDone closes a one-pass draft, with what it missed of a length that was asked.
+func passDone(s *Section) SectionDone {
+	done := SectionDone{Words: CountWords(s.Text), Target: s.Target, Flags: []string{}}
+	share := float64(done.Words) / float64(max(1, s.Target))
+	for flag, set := range map[string]bool{"short": s.Target > 0 && share < enough, "long": s.Target > 0 && share > tooLong} {
+		if set {
+			done.Flags = append(done.Flags, flag)
+		}
+	}
+	if s.Turns[len(s.Turns)-1].Ended == "loop" {
+		done.Flags = append(done.Flags, "loop")
+	}
+	return done
+}
+
 // passThink streams what stands before the answer.
 func (r *run) passThink() error {
-	ids, err := r.Engine.Tokenize(r.ctx, r.passPieces("<think>\n")...)
+	ids, err := r.Engine.Tokenize(r.ctx, r.passPieces("<think>\n"+r.p.Thinking)...)
 	if err != nil {
 		return err
 	}

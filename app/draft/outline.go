@@ -14,6 +14,7 @@ const (
 	smallModel        = 2_500_000_000 // parameters; below it sections are small
 	mostWithoutParts  = 40            // sections
 	partSections      = 8
+	mostChars         = 600 // of a line of an outline
 	beatsOver         = 150 // words: shorter sections are one turn
 )
 
@@ -209,6 +210,11 @@ func (o *Outline) Check() error {
 		}
 		if s.Words < 10 || s.Words > 1_000_000 {
 			return fmt.Errorf("draft: section %d of the outline wants %d words; it must be at least 10", i+1, s.Words)
+		}
+		for _, text := range append([]string{s.Title, s.Part, s.Point}, s.Beats...) {
+			if chars(text) > mostChars {
+				return fmt.Errorf("draft: a line of section %d of the outline is longer than %d characters", i+1, mostChars)
+			}
 		}
 		if s.Beats == nil {
 			s.Beats = []string{}

@@ -19,7 +19,10 @@ type pen struct {
 	words int // of the section, up to the last boundary
 }
 
-const mostTries = 3 // for one sentence
+const (
+	mostTries = 3 // for one sentence
+	mostPass  = 2 // a one-pass draft is stopped at so many times its length
+)
 
 // turnMarks end a turn where they are written out: a base model's next turn, the
 // end of a one-pass answer.
@@ -33,30 +36,31 @@ func (r *run) write1(k int) error {
 	w.limit = w.handOver(before)
 	w.words = CountWords(s.Text[:w.t.Bytes])
 	r.guard.begin(s.Text[:w.t.Bytes])
-	why, err := "", error(nil)
-	for again := true; again; {
+	why, err := w.t.Due, error(nil)
+	if w.t.Tries > mostTries {
+		why = "loop"
+	}
+	for again := why == ""; again; {
 		if why, again, err = w.stream(); err != nil {
 			return err
 		}
-	}
-	if err := w.trim(why); err != nil {
-		return err
 	}
 	close, err := r.Engine.Tokenize(r.ctx, r.info.Chat.End())
 	if err != nil {
 		return err
 	}
-	forced := 0
+	kept, tokens := w.trimmed(why)
+	end := TurnEnded{Index: k, Why: why, Chars: chars(kept), Keep: tokens, PerWord: w.perWord(), Tokens: close, Cost: r.takeCost()}
 	if w.t.Kind == "forced" {
-		forced = CountWords(s.Text) - before
+		end.Forced = max(0, CountWords(kept)-before)
 	}
-	return r.commit(TurnEnded{Index: k, Why: why, Forced: forced, PerWord: w.perWord(), Tokens: close, Cost: r.takeCost()})
+	return r.commit(end)
 }
 
-// stand makes the section's end, at so many tokens, the last boundary.
-func (w *pen) stand(tokens int) error {
-	w.words = CountWords(w.s.Text)
-	return w.commit(Stands{Index: w.k, Tokens: tokens})
+// stand makes the section's end, at so many tokens, the last boundary; why says
+// that the turn ends with it.
+func (w *pen) stand(tokens int, why string) error {
+	return w.commit(Stands{Index: w.k, Tokens: tokens, Why: why})
 }
 
 // whole says whether the text up to the boundary ends with a sentence.
@@ -128,7 +132,10 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 			if err := w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes+i])}); err != nil {
 				return "", false, true, err
 			}
-			return "end", false, true, w.stand(len(w.p.Transcript))
+			if len(strings.TrimSpace(w.s.Text[w.t.Start:])) == 0 {
+				return w.refuse()
+			}
+			return "end", false, true, w.stand(len(w.p.Transcript), "end")
 		}
 	}
 	switch {
@@ -176,35 +183,41 @@ func (w *pen) measure(pending string) (why string, again, stop bool, err error) 
 func (w *pen) close(tokens int, line bool) (why string, again, stop bool, err error) {
 	sentence := strings.TrimSpace(w.s.Text[w.t.Bytes:])
 	if w.p.Request.Free {
-		return "room", false, false, w.stand(tokens)
+		return "room", false, false, w.stand(tokens, "")
 	}
 	if w.guard.offence(sentence, w.t.Bytes == w.t.Start, line) != "" {
 		return w.refuse()
 	}
 	w.guard.add(sentence)
+	w.words = CountWords(w.s.Text)
+	why = w.due(line)
 	banned := w.t.Banned != nil // for this sentence only
-	if err := w.stand(tokens); err != nil {
-		return "", false, true, err
+	if err := w.stand(tokens, why); err != nil || why != "" {
+		return why, false, true, err
 	}
+	return "room", banned, banned, nil
+}
+
+// due says why the turn ends with the text as it is, or "".
+func (w *pen) due(line bool) string {
 	share := float64(w.words) / float64(max(1, w.s.Target))
-	if w.t.Kind == "pass" { // the length is the model's
-		share = 0
-	}
-	whole := w.whole()
 	switch {
-	case whole && (share >= full || line && share >= (full+enough)/2):
-		return "full", false, true, nil
-	case whole && w.limit > 0 && w.words >= w.limit:
-		return "pace", false, true, nil
-	case banned:
-		return "room", true, true, nil
+	case !endsSentence(w.s.Text):
+	case w.t.Kind == "pass": // the length is the model's, within reason
+		if w.s.Target > 0 && share > mostPass {
+			return "full"
+		}
+	case share >= full, line && share >= (full+enough)/2:
+		return "full"
+	case w.limit > 0 && w.words >= w.limit:
+		return "pace"
 	}
-	return "room", false, false, nil
+	return ""
 }
 
 // refuse takes the pending sentence back. After some tries the turn ends there.
 func (w *pen) refuse() (why string, again, stop bool, err error) {
-	last := w.t.Tries == mostTries
+	last := w.t.Tries >= mostTries
 	back := Rewind{Index: w.k, Chars: chars(w.s.Text[:w.t.Bytes]), Keep: w.t.Tokens, Again: true, Ban: -1}
 	if w.t.Tokens < len(w.p.Transcript) {
 		back.Ban = w.p.Transcript[w.t.Tokens]
@@ -216,25 +229,22 @@ func (w *pen) refuse() (why string, again, stop bool, err error) {
 	return "", true, true, err
 }
 
-// trim drops what stands behind the last boundary of a turn that was stopped,
-// and half a sentence at the end of one that ended by itself.
-func (w *pen) trim(why string) error {
+// trimmed is what stays of the section and of the transcript: not what stands
+// behind the last boundary of a turn that was stopped, nor half a sentence at the
+// end of one that ended by itself.
+func (w *pen) trimmed(why string) (text string, tokens int) {
+	text, tokens = w.s.Text, len(w.p.Transcript)
 	if w.p.Request.Free {
-		return nil
+		return text, tokens
 	}
-	end, tokens := len(w.s.Text), len(w.p.Transcript)
-	if why != "end" && w.t.Bytes < end {
-		end, tokens = w.t.Bytes, w.t.Tokens
+	if why != "end" && w.t.Bytes < len(text) {
+		text, tokens = text[:w.t.Bytes], w.t.Tokens
 	}
-	text := w.s.Text[:end]
-	if line := text[strings.LastIndexByte(text, '\n')+1:]; end > w.t.Start && !endsSentence(text) && !listItem.MatchString(line) {
-		end = w.t.Start + lastEnd(text[w.t.Start:])
+	line := text[strings.LastIndexByte(text, '\n')+1:]
+	if len(text) > w.t.Start && !endsSentence(text) && !listItem.MatchString(line) {
+		text = text[:w.t.Start+lastEnd(text[w.t.Start:])]
 	}
-	kept := strings.TrimRight(w.s.Text[:end], " \t\r\n")
-	if len(kept) == len(w.s.Text) {
-		return nil
-	}
-	return w.commit(Rewind{Index: w.k, Chars: chars(kept), Keep: tokens})
+	return strings.TrimRight(text, " \t\r\n"), tokens
 }
 
 // sampling is how text is drawn. The breakers keep repetition of names and of

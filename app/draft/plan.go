@@ -1,9 +1,11 @@
 package draft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"longhand/engine"
 )
@@ -27,7 +29,23 @@ func (r *run) planTemperature() float32 {
 }
 
 // latin says that the plan keeps to Latin letters.
-func (r *run) latin() bool { return r.small() && r.p.Request.Language == "" }
+func (r *run) latin() bool {
+	return r.small() && r.p.Request.Language == "" && latin(r.p.Request.Prompt)
+}
+
+// latin says whether most letters of text are Latin.
+func latin(text string) bool {
+	n := 0
+	for _, r := range text {
+		switch {
+		case unicode.Is(unicode.Latin, r):
+			n++
+		case unicode.IsLetter(r):
+			n--
+		}
+	}
+	return n >= 0
+}
 
 func (r *run) sectionSize() int {
 	if r.small() {
@@ -44,7 +62,7 @@ func (r *run) plan() error {
 		return err
 	}
 	p.Target = target // for the prompts; the log gets it with PlanDone
-	if p.Thinking == "" {
+	if !p.Thought {
 		if err := r.think(); err != nil {
 			return err
 		}
@@ -220,10 +238,16 @@ func (r *run) anotherTitle(title string, salt uint64) (string, error) {
 	return titles[0], nil
 }
 
-// taken says whether another section of o, or the whole, says the same there.
+// taken says whether another section of o, or the whole, says the same there,
+// or whether it says nothing.
 func taken(o *Outline, i int, what func(SectionPlan) string) bool {
 	n := normal(what(o.Sections[i]))
-	if n == "" || n == normal(o.Title) || noTitle.MatchString(n) {
+	return n == "" || noTitle.MatchString(n) || repeats(o, i, what)
+}
+
+func repeats(o *Outline, i int, what func(SectionPlan) string) bool {
+	n := normal(what(o.Sections[i]))
+	if n == normal(o.Title) {
 		return true
 	}
 	for j, t := range o.Sections {
@@ -246,7 +270,7 @@ func (r *run) rename(o *Outline, i int) {
 			s.Title = strings.TrimRight(from, " ,.;:")
 		}
 	}
-	for n, base := 2, s.Title; taken(o, i, title); n++ {
+	for n, base := 2, s.Title; repeats(o, i, title); n++ {
 		s.Title = fmt.Sprintf("%s (%d)", base, n)
 	}
 }
@@ -298,8 +322,8 @@ func (r *run) planText(prompt, answer, grammar string, salt uint64) (string, err
 func (r *run) think() error {
 	head, _ := r.info.Chat.Begin(systemText)
 	chat := r.info.Chat
-	answer := "<think>\n"
-	if chat.Thinks {
+	answer := "<think>\n" + r.p.Thinking // an interrupted thought goes on
+	if chat.Thinks && r.p.Thinking == "" {
 		answer = "" // the model opens its thinking itself
 	}
 	ids, err := r.Engine.Tokenize(r.ctx, append(head, chat.Ask(r.fold(thinkPrompt(r.p, r.share(planShare), r.small())), true, answer)...)...)
@@ -325,8 +349,16 @@ func (r *run) think() error {
 		}
 		return true, nil
 	})
-	if err == nil && strings.TrimSpace(r.p.Thinking) == "" {
-		err = r.commit(Think{Text: "(The model did not think aloud.)"})
+	if errors.Is(err, engine.ErrContextFull) {
+		err = nil // as the cap
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(r.p.Thinking) == "" {
+		if err := r.commit(Think{Text: "(The model did not think aloud.)"}); err != nil {
+			return err
+		}
+	}
+	return r.commit(Thought{})
 }

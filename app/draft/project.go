@@ -7,12 +7,13 @@ import (
 
 // Request is what the writer asked for.
 type Request struct {
-	Prompt   string `json:"prompt"`
-	Words    int    `json:"words"` // 0: read from the prompt, or predicted by the model
-	Language string `json:"language"`
-	Style    string `json:"style"` // style notes, and pages of the writer's own
-	OnePass  bool   `json:"one_pass"`
-	Free     bool   `json:"free"` // the model ends each turn as it likes: no held length, no guards. For comparison
+	Prompt   string  `json:"prompt"`
+	Words    int     `json:"words"` // 0: read from the prompt, or predicted by the model
+	Language string  `json:"language"`
+	Style    string  `json:"style"` // style notes, and pages of the writer's own
+	OnePass  bool    `json:"one_pass"`
+	Heat     float64 `json:"temperature"` // 0: 0.8
+	Free     bool    `json:"free"`        // the model ends each turn as it likes: no held length, no guards. For comparison
 }
 
 // Project is a draft as it stands: the fold of its records. Nothing else
@@ -23,6 +24,7 @@ type Project struct {
 	Request  Request
 	Target   int // words
 	Thinking string
+	Thought  bool // the thinking is whole
 	Parts    Parts
 	Outline  Outline
 	Planned  bool
@@ -30,7 +32,7 @@ type Project struct {
 	Summary  []Summary
 	Notes    string
 	Done     bool
-	Flags    []string
+	Finished Finished
 
 	// The conversation with the model: one transcript of token ids.
 	Transcript   []int32
@@ -63,10 +65,11 @@ type Turn struct {
 
 	// The last boundary, behind the last sentence that stands, and what was
 	// tried from there.
-	Bytes  int // of the section
-	Tokens int // of the transcript
-	Redone int // how often the turn went back
-	Tries  int // how often since this boundary
+	Bytes  int    // of the section
+	Tokens int    // of the transcript
+	Due    string // why the turn ends there, or ""
+	Redone int    // how often the turn went back
+	Tries  int    // how often since this boundary
 	Banned []int32
 }
 
@@ -135,6 +138,8 @@ func (p *Project) apply(r Record) {
 	case Outline:
 		p.Outline = r
 		p.Sections = make([]Section, len(r.Sections))
+	case Thought:
+		p.Thought = true
 	case Parts:
 		p.Parts = r
 	case PlanDone:
@@ -151,6 +156,9 @@ func (p *Project) apply(r Record) {
 		if r.Keep > 0 && r.Keep < len(p.Transcript) {
 			p.Transcript = p.Transcript[:r.Keep]
 		}
+		if n := len(s.Turns); n > 0 {
+			s.Turns[n-1].Bytes = min(s.Turns[n-1].Bytes, len(s.Text))
+		}
 		if n := len(s.Turns); n > 0 && r.Again {
 			t := &s.Turns[n-1]
 			t.Redone++
@@ -162,13 +170,15 @@ func (p *Project) apply(r Record) {
 	case Stands:
 		s := &p.Sections[r.Index]
 		t := &s.Turns[len(s.Turns)-1]
-		t.Bytes, t.Tokens, t.Tries, t.Banned = len(s.Text), r.Tokens, 0, nil
+		t.Bytes, t.Tokens, t.Due, t.Tries, t.Banned = len(s.Text), r.Tokens, r.Why, 0, nil
 	case TurnBegun:
 		s := &p.Sections[r.Index]
 		p.Transcript, p.Bare = append(p.Transcript, r.Tokens...), false
 		s.Turns = append(s.Turns, Turn{Kind: r.Kind, Beat: r.Beat, Base: len(p.Transcript), Start: len(s.Text), Bytes: len(s.Text), Tokens: len(p.Transcript)})
 	case TurnEnded:
 		s := &p.Sections[r.Index]
+		s.Text = firstChars(s.Text, r.Chars)
+		p.Transcript = p.Transcript[:r.Keep]
 		s.Turns[len(s.Turns)-1].Ended = r.Why
 		s.Forced += r.Forced
 		p.PerWord = r.PerWord
@@ -183,7 +193,7 @@ func (p *Project) apply(r Record) {
 		s := &p.Sections[r.Index]
 		s.Done, s.Flags = true, r.Flags
 	case Finished:
-		p.Done, p.Flags, p.Seconds = true, r.Flags, r.Seconds
+		p.Done, p.Finished, p.Seconds = true, r, r.Seconds
 	}
 }
 
@@ -194,7 +204,7 @@ func (p *Project) forget() {
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
-			s.Text = s.Text[:s.Turns[n-1].Bytes]
+			s.Text = s.Text[:min(len(s.Text), s.Turns[n-1].Bytes)]
 			s.Turns[n-1].Ended = "room"
 		}
 	}
@@ -234,8 +244,9 @@ func Markdown(o Outline, texts []string) string {
 			continue
 		}
 		if s.Part != part {
-			part = s.Part
-			b.WriteString("\n## " + part + "\n")
+			if part = s.Part; part != "" {
+				b.WriteString("\n## " + part + "\n")
+			}
 		}
 		if s.Title != "" {
 			if parts {

@@ -36,6 +36,9 @@ type Part struct {
 // planned is an outline in the making: its words are still weights.
 type planned Outline
 
+// Thought says that the thinking is over.
+type Thought struct{}
+
 // PlanDone says that the outline stands and writing may begin.
 type PlanDone struct {
 	Target int `json:"target"` // words
@@ -52,14 +55,17 @@ type TurnBegun struct {
 
 // Stands says that the open turn's text stands up to its end as it is.
 type Stands struct {
-	Index  int `json:"index"`
-	Tokens int `json:"tokens"` // of the transcript up to there
+	Index  int    `json:"index"`
+	Tokens int    `json:"tokens"`        // of the transcript up to there
+	Why    string `json:"why,omitempty"` // why the turn ends with it
 }
 
 // TurnEnded closes the model's turn.
 type TurnEnded struct {
 	Index   int     `json:"index"`
 	Why     string  `json:"why"`
+	Chars   int     `json:"chars"`    // what stays of the section
+	Keep    int     `json:"keep"`     // and of the transcript
 	Forced  int     `json:"forced"`   // words
 	PerWord float64 `json:"per_word"` // tokens per word, as the text goes
 	Tokens  []int32 `json:"tokens"`   // what closes the turn
@@ -76,6 +82,7 @@ type Compacted struct {
 }
 
 func (Request) event() string   { return "request" }
+func (Thought) event() string   { return "thought" }
 func (planned) event() string   { return "planned" }
 func (Parts) event() string     { return "parts" }
 func (PlanDone) event() string  { return "plan_done" }
@@ -121,7 +128,7 @@ func Unmarshal(line []byte) (Record, error) {
 }
 
 var readers = map[string]func([]byte) (Record, error){
-	"started": as[Started], "request": as[Request], "think": as[Think], "outline": as[Outline], "parts": as[Parts], "planned": as[planned], "plan_done": as[PlanDone],
+	"started": as[Started], "request": as[Request], "think": as[Think], "outline": as[Outline], "thought": as[Thought], "parts": as[Parts], "planned": as[planned], "plan_done": as[PlanDone],
 	"section": as[SectionBegun], "turn": as[TurnBegun], "text": as[Text], "rewind": as[Rewind], "stands": as[Stands], "turn_done": as[TurnEnded],
 	"compacted": as[Compacted], "engine": as[Engine], "section_done": as[SectionDone], "finished": as[Finished],
 }
@@ -136,8 +143,8 @@ func as[R Record](line []byte) (Record, error) {
 // before, so that a log which was cut or mixed up is refused, not misread.
 func Replay(records []Record) (*Project, error) {
 	p, err := Extend(nil, records...)
-	if err == nil && p.ID == "" {
-		err = fmt.Errorf("draft: replay: the log holds no draft")
+	if err == nil && (p.ID == "" || p.Request == (Request{})) {
+		err = fmt.Errorf("draft: replay: the log holds no draft and its request")
 	}
 	return p, err
 }
@@ -156,6 +163,9 @@ func (p *Project) check(r Record) error {
 	case TurnEnded:
 		index = r.Index
 		turn = true
+		if r.Chars < 0 || r.Keep < 0 || r.Keep > len(p.Transcript) {
+			return fmt.Errorf("it keeps %d tokens of %d", r.Keep, len(p.Transcript))
+		}
 	case Stands:
 		index = r.Index
 		turn = true

@@ -1,6 +1,9 @@
 package draft
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Bounds of a section's length, as shares of its target.
 const (
@@ -96,7 +99,7 @@ func (r *run) openTurn(k int, kind string, beat int) error {
 	s, plan := &r.p.Sections[k], r.p.Outline.Sections[k]
 	need := r.need(k)
 	if kind != "beat" || beat > 0 { // mid-section: enough for this turn will do
-		need = min(need, 120+int(float64(s.Target)*max(r.p.PerWord, 1))/2)
+		need = min(need, 120+int(float64(s.Target)*max(r.p.PerWord, 1))/2, r.info.Context/3)
 	}
 	if looped := len(s.Turns) > 0 && s.Turns[len(s.Turns)-1].Ended == "loop"; looped || !r.room(need) {
 		if err := r.compact(k); err != nil {
@@ -126,6 +129,9 @@ func (r *run) closeSection(k int) error {
 		}
 	}
 	words := CountWords(s.Text)
+	if words == 0 && (k == 0 || r.p.Sections[k-1].Text == "") {
+		return fmt.Errorf("draft: the model writes nothing for section %d, \"%s\"; another model, a larger context or other words for the request may help", k+1, r.p.Outline.Sections[k].Title)
+	}
 	done := SectionDone{Index: k, Words: words, Target: s.Target, ForcedWords: min(s.Forced, words), Flags: []string{}}
 	share := float64(words) / float64(max(1, s.Target))
 	flag := func(name string, set bool) {

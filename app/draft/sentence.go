@@ -13,7 +13,7 @@ var abbreviations = map[string]bool{
 }
 
 const (
-	stops   = ".!?…。！？"
+	stops   = ".!?…。！？।॥۔؟။։።"
 	wide    = "。！？"
 	closers = "\"'”’)]»」』*_`"
 )

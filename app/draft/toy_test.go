@@ -17,9 +17,10 @@ import (
 type toy struct {
 	*vocabulary
 	cache   []int32
-	chatter int // one turn in so many begins with a preamble and a heading; 0: none
-	loops   int // one turn in so many says one sentence over and over; 0: none
-	short   int // words after which a turn likes to end
+	chatter int  // one turn in so many begins with a preamble and a heading; 0: none
+	loops   int  // one turn in so many says one sentence over and over; 0: none
+	midway  bool // a turn may end in mid-sentence
+	short   int  // words after which a turn likes to end
 	context int
 	decoded []int // per request that is not a fork: prompt tokens decoded and new
 	fresh   []int
@@ -115,6 +116,9 @@ func (t *toy) next(r engine.Request, run []int32, i int) string {
 	}
 	if t.loops > 0 && whole%uint64(t.loops) == 1 {
 		return []string{" The", " same", " thing", " is", " said", " once", " more", "."}[i%8]
+	}
+	if t.midway && !r.Sampling.NoEnd && i > t.short && h%4 == 1 {
+		return ""
 	}
 	if strings.HasSuffix(last, ".") || i == 0 {
 		if !r.Sampling.NoEnd && i > t.short && h%3 == 0 {

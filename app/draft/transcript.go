@@ -55,6 +55,11 @@ func (r *run) compact(k int) error {
 		if summary, err = r.condense(k, summary); err != nil {
 			return err
 		}
+	} else { // no transcript to ask: the plan must do
+		for i := told(summary); i < k; i++ {
+			s := p.Outline.Sections[i]
+			summary = append(summary, Summary{i, i, s.Title + ": " + firstWords(s.Point, 20)})
+		}
 	}
 	tail := r.tail(k)
 	system, _ := r.info.Chat.Begin(systemText)
@@ -67,6 +72,9 @@ func (r *run) compact(k int) error {
 	ids, err := r.Engine.Tokenize(r.ctx, pieces...)
 	if err != nil {
 		return err
+	}
+	if len(ids)+asideRoom+200 > r.info.Context {
+		return fmt.Errorf("draft: the request, the style notes and the outline do not fit a context of %d tokens; ask for a larger one or shorten them", r.info.Context)
 	}
 	r.fresh = p.Compactions > 0
 	return r.commit(Compacted{Tokens: ids, Bare: tail == "", Notes: notes, Summary: summary, Cost: r.takeCost()})
@@ -126,8 +134,11 @@ func (r *run) outlineText(k int) string {
 				if last != "" {
 					b.WriteString("; ")
 				}
+				if last = s.Part; CountWords(b.String()) > limit {
+					b.WriteString("and others")
+					break
+				}
 				b.WriteString(s.Part)
-				last = s.Part
 			}
 		}
 		b.WriteString(". ")
@@ -135,7 +146,7 @@ func (r *run) outlineText(k int) string {
 	b.WriteString("Sections that follow:")
 	for i := k; i < len(p.Outline.Sections); i++ {
 		s := p.Outline.Sections[i]
-		line := fmt.Sprintf("\n%s: %s", s.Title, s.Point)
+		line := fmt.Sprintf("\n%s: %s", s.Title, firstWords(s.Point, 40))
 		if i > k && CountWords(b.String()+line) > limit {
 			break
 		}
@@ -146,11 +157,7 @@ func (r *run) outlineText(k int) string {
 
 // summarise adds a line for every finished section before k that has none.
 func (r *run) summarise(k int, have []Summary) ([]Summary, error) {
-	from := 0
-	if n := len(have); n > 0 {
-		from = have[n-1].Last + 1
-	}
-	for i := from; i < k; i++ {
+	for i := told(have); i < k; i++ {
 		title := r.p.Outline.Sections[i].Title
 		text, err := r.aside(r.p.Transcript, summaryPrompt(title), "", 60, uint64(1000+i))
 		if err != nil {
@@ -159,6 +166,14 @@ func (r *run) summarise(k int, have []Summary) ([]Summary, error) {
 		have = append(have, Summary{i, i, title + ": " + oneLine(text, 30)})
 	}
 	return have, nil
+}
+
+// told is the first section that no summary tells of.
+func told(have []Summary) int {
+	if n := len(have); n > 0 {
+		return have[n-1].Last + 1
+	}
+	return 0
 }
 
 // condense makes one line of the older half while all are too long together. It

@@ -61,8 +61,12 @@ func ideographic(r rune) bool {
 	return r >= 0x2E80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
 }
 
-// firstWords cuts text after its n-th word.
+// firstWords cuts text after its n-th word, and before that where it is not made
+// of words: signs and unbroken runs of letters are many tokens.
 func firstWords(text string, n int) string {
+	if most := 8*n + 16; len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "")
+	}
 	count, at := 0, 0
 	seg := words.FromString(text)
 	for seg.Next() {

@@ -30,10 +30,9 @@ type Generator interface {
 
 // Writer writes drafts with one model.
 type Writer struct {
-	Engine      Generator
-	Log         Log
-	Temperature float32 // 0: 0.8
-	PlanOnly    bool    // stop when the outline stands
+	Engine   Generator
+	Log      Log
+	PlanOnly bool // stop when the outline stands
 }
 
 // Write goes on with p, from wherever it stands, and yields what happens. The
@@ -68,6 +67,9 @@ type run struct {
 func (r *run) write() error {
 	p := r.p
 	if p.Done {
+		if r.yield(p.Outline, nil) {
+			r.yield(p.Finished, nil)
+		}
 		return nil
 	}
 	if p.Request.OnePass {
@@ -79,6 +81,9 @@ func (r *run) write() error {
 		}
 	}
 	if r.PlanOnly {
+		if p.Started.Resumed {
+			r.yield(p.Outline, nil)
+		}
 		return nil
 	}
 	r.guard = newGuard(p)
@@ -106,6 +111,11 @@ func (r *run) tellWhere() error {
 		}
 	}
 	k := r.p.next()
+	if k >= 0 && r.p.Sections[k].Begun {
+		if !r.yield(SectionBegun{Index: k, Title: r.p.Outline.Sections[k].Title, Target: r.p.Sections[k].Target}, nil) {
+			return errStopped
+		}
+	}
 	for i := k; i >= 0 && i < min(k+2, len(r.p.Sections)); i++ {
 		s := &r.p.Sections[i]
 		stands := 0
@@ -151,6 +161,10 @@ func (r *run) commit(rec Record) error {
 	if err := r.Log.Append(rec); err != nil {
 		return fmt.Errorf("draft: keep the draft on disk: %w", err)
 	}
+	had := 0
+	if end, ok := rec.(TurnEnded); ok {
+		had = chars(r.p.Sections[end.Index].Text)
+	}
 	r.p.apply(rec)
 	var e Event
 	switch rec := rec.(type) {
@@ -163,6 +177,11 @@ func (r *run) commit(rec Record) error {
 	case Rewind:
 		rec.Keep, rec.Again, rec.Ban = 0, false, 0
 		e = rec
+	case TurnEnded:
+		if rec.Chars >= had {
+			return nil
+		}
+		e = Rewind{Index: rec.Index, Chars: rec.Chars}
 	case Started, Think, Outline, SectionBegun, Engine, SectionDone, Finished:
 		e = rec
 	default:
@@ -246,8 +265,8 @@ func (r *run) seed(salts ...uint64) uint64 {
 }
 
 func (r *run) temperature() float32 {
-	if r.Temperature > 0 {
-		return r.Temperature
+	if t := r.p.Request.Heat; t > 0 {
+		return float32(t)
 	}
 	return 0.8
 }
