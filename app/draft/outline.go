@@ -31,12 +31,17 @@ func partSizes(n int) []int {
 	return sizes
 }
 
-// beatCount is how many beats a section of so many words is told in.
-func beatCount(words int) int {
+// beatCount is how many beats a section of so many words is told in: one more
+// for a small model, whose turns are short.
+func beatCount(words int, small bool) int {
 	if words <= beatsOver {
 		return 0
 	}
-	return min(4, max(2, (words+60)/120))
+	n := (words + 100) / 120
+	if small {
+		n++
+	}
+	return min(4, max(2, n))
 }
 
 // shareWords gives each section its words: in proportion to weight + 2, so that

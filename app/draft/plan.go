@@ -88,7 +88,7 @@ func (r *run) plan() error {
 	for i, words := range shareWords(p.Target, weights) {
 		s := &o.Sections[i]
 		s.Words = words
-		s.Beats = s.Beats[:min(len(s.Beats), beatCount(words))]
+		s.Beats = s.Beats[:min(len(s.Beats), beatCount(words, r.small()))]
 	}
 	if err := r.commit(o); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (r *run) plan() error {
 // the next. It returns the weights, which an interrupted plan has kept as words.
 func (r *run) planGroups(groups []int) ([]int, error) {
 	p, first := r.p, 0
-	beats := beatCount(p.Target / sectionCount(p.Target, r.sectionSize()) * 5 / 4)
+	beats := beatCount(p.Target/sectionCount(p.Target, r.sectionSize())*5/4, r.small())
 	for g, n := range groups {
 		if first += n; first <= len(p.Outline.Sections) {
 			continue // planned before an interruption
