@@ -20,8 +20,10 @@ type pen struct {
 }
 
 const (
-	mostTries = 3 // for one sentence
-	mostPass  = 2 // a one-pass draft is stopped at so many times its length
+	mostTries   = 3   // for one sentence
+	mostPending = 300 // tokens without the end of a sentence
+	earlyEnd    = 0.6 // of its share: a turn that ends before is asked again
+	mostPass    = 2   // a one-pass draft is stopped at so many times its length
 )
 
 // turnMarks end a turn where they are written out: a base model's next turn, the
@@ -116,6 +118,9 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 			}
 			return why, again, stop, err
 		}
+		if w.early() { // ask the model once more whether it is done
+			return "", true, true, w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text), Keep: len(w.p.Transcript), Again: true, Ban: -1})
+		}
 		return "end", false, true, nil
 	}
 	if ended(pending, tok.Text) {
@@ -139,6 +144,8 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 		}
 	}
 	switch {
+	case len(w.p.Transcript)-w.t.Tokens > mostPending && !w.p.Request.Free:
+		return w.refuse()
 	case strings.TrimSpace(pending) == "":
 	case strings.HasSuffix(pending, "\n"):
 		return w.close(len(w.p.Transcript), true)
@@ -146,6 +153,17 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 		return w.measure(pending)
 	}
 	return "room", false, false, nil
+}
+
+// early says that the model ends a turn at less than earlyEnd of its share, and
+// was not asked twice already whether it goes on. Its end tokens are not banned
+// for that: it draws again.
+func (w *pen) early() bool {
+	if w.p.Request.Free || w.t.Kind == "pass" || w.t.Tries >= 2 {
+		return false
+	}
+	share := w.s.Target / max(1, len(w.p.Outline.Sections[w.k].Beats))
+	return float64(w.words-CountWords(w.s.Text[:w.t.Start])) < earlyEnd*float64(share)
 }
 
 // put appends a token to the transcript and its text to the section. Blanks
