@@ -19,6 +19,7 @@ type toy struct {
 	cache   []int32
 	chatter int  // one turn in so many begins with a preamble and a heading; 0: none
 	loops   int  // one turn in so many says one sentence over and over; 0: none
+	stuck   int  // one turn in so many is exclamation marks without an end; 0: none
 	midway  bool // a turn may end in mid-sentence
 	short   int  // words after which a turn likes to end
 	context int
@@ -116,6 +117,9 @@ func (t *toy) next(r engine.Request, run []int32, i int) string {
 	}
 	if t.loops > 0 && whole%uint64(t.loops) == 1 {
 		return []string{" The", " same", " thing", " is", " said", " once", " more", "."}[i%8]
+	}
+	if t.stuck > 0 && whole%uint64(t.stuck) == 2 {
+		return "!"
 	}
 	if t.midway && !r.Sampling.NoEnd && i > t.short && h%4 == 1 {
 		return ""

@@ -15,6 +15,7 @@ func TestLengthIsHeld(t *testing.T) {
 		"a model that never ends":      {vocabulary: newVocabulary(), short: 1 << 30, context: 2048},
 		"a model that chatters":        {vocabulary: newVocabulary(), short: 60, chatter: 3, context: 2048},
 		"a model that loops":           {vocabulary: newVocabulary(), short: 60, loops: 5, context: 2048},
+		"a model that gets stuck":      {vocabulary: newVocabulary(), short: 60, stuck: 5, context: 2048},
 		"a small context, many cycles": {vocabulary: newVocabulary(), short: 60, context: 1200},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,6 +39,9 @@ func TestLengthIsHeld(t *testing.T) {
 				if len(s.Flags) > 0 {
 					flagged++
 				}
+			}
+			if f.Tokens > 4*f.Words {
+				t.Errorf("%d tokens were sampled for %d words", f.Tokens, f.Words)
 			}
 			if flagged != f.Flagged {
 				t.Errorf("finished says %d flagged, there are %d", f.Flagged, flagged)
