@@ -183,7 +183,7 @@ func (c *benchDraftCmd) once(ctx context.Context, path, folder string, depth int
 // llamaBench runs llama.cpp's own tool on the same work.
 func (c *benchDraftCmd) llamaBench(ctx context.Context, path string, depth, threads int) (float64, error) {
 	out, err := exec.CommandContext(ctx, c.LlamaBench, "-m", path, "-p", "0", "-n", strconv.Itoa(c.Tokens), "-d", strconv.Itoa(depth),
-		"-t", strconv.Itoa(threads), "-r", "1", "-ngl", "0", "-fa", "1", "-o", "json").Output()
+		"-t", strconv.Itoa(threads), "-r", "1", "-ngl", "0", "-o", "json").Output()
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.LlamaBench, err)
 	}
