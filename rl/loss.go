@@ -76,9 +76,9 @@ func (o LossOptions) counts(it Item) bool {
 	return !it.Masked && !(it.Dead && o.Beta == 0 && o.Type != SFT)
 }
 
-// Size is what the loss of an optimizer step is divided by. It needs the
-// completions' lengths (Logp may be nil then: Tokens counts) and masks alone, so
-// it is known before the first micro-batch.
+// Size is what the loss of an optimizer step is divided by. It follows from the
+// completions' lengths and masks alone, so it is known before the first
+// micro-batch.
 type Size struct {
 	Completions int // with m = 1
 	Tokens      int // theirs
