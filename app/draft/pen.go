@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"math"
 	"strings"
 
 	"longhand/engine"
@@ -22,7 +23,8 @@ type pen struct {
 const (
 	mostTries   = 3   // for one sentence
 	mostPending = 300 // tokens without the end of a sentence
-	earlyEnd    = 0.6 // of its share: a turn that ends before is asked again
+	earlyEnd    = 0.8 // of its share: a turn that ends before is asked again
+	mostFree    = 3   // a free turn is stopped at so many times its share
 	mostPass    = 2   // a one-pass draft is stopped at so many times its length
 )
 
@@ -68,6 +70,16 @@ func (w *pen) stand(tokens int, why string) error {
 // whole says whether the text up to the boundary ends with a sentence.
 func (w *pen) whole() bool { return w.t.Bytes > w.t.Start && endsSentence(w.s.Text[:w.t.Bytes]) }
 
+// freeRoom is what a turn of a free draft may take: some models count to the end
+// of the context once they begin to.
+func (w *pen) freeRoom() int {
+	if !w.p.Request.Free {
+		return math.MaxInt
+	}
+	share := float64(w.s.Target) / float64(max(1, len(w.p.Outline.Sections[w.k].Beats)))
+	return int(mostFree * share * max(w.p.PerWord, 1))
+}
+
 // handOver is the section's length at which this beat has had its share.
 func (w *pen) handOver(before int) int {
 	beats := len(w.p.Outline.Sections[w.k].Beats)
@@ -82,7 +94,7 @@ func (w *pen) handOver(before int) int {
 func (w *pen) stream() (why string, again bool, err error) {
 	temp := min(w.temperature()+0.1*float32(w.t.Tries), 1.2)
 	req := engine.Request{Prompt: w.p.Transcript[:w.t.Base], Completion: w.p.Transcript[w.t.Base:],
-		MaxTokens: w.info.Context - asideRoom - w.t.Base,
+		MaxTokens: min(w.info.Context-asideRoom-w.t.Base, w.freeRoom()),
 		Sampling:  sampling(temp, w.seed(uint64(w.k), uint64(len(w.s.Turns)), uint64(w.t.Redone)))}
 	req.Sampling.Ban, req.Sampling.NoEnd = w.t.Banned, w.t.Kind == "forced"
 	if req.MaxTokens <= len(req.Completion) {
@@ -110,7 +122,7 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 			if len(w.s.Text) == w.t.Start && !w.p.Request.Free {
 				return w.refuse() // not a word: another try
 			}
-			return "end", false, true, nil
+			return w.end()
 		}
 		if why, again, stop, err = w.close(len(w.p.Transcript), true); err != nil || stop {
 			if why == "room" && again { // it stands; only its ban was to be lifted
@@ -118,10 +130,7 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 			}
 			return why, again, stop, err
 		}
-		if w.early() { // ask the model once more whether it is done
-			return "", true, true, w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text), Keep: len(w.p.Transcript), Again: true, Ban: -1})
-		}
-		return "end", false, true, nil
+		return w.end()
 	}
 	if ended(pending, tok.Text) {
 		if why, again, stop, err = w.close(len(w.p.Transcript), strings.HasPrefix(strings.TrimLeft(tok.Text, " "), "\n")); err != nil || stop {
@@ -155,11 +164,19 @@ func (w *pen) take(tok engine.Token) (why string, again, stop bool, err error) {
 	return "room", false, false, nil
 }
 
+// end takes the model's end of a turn, or asks it once more whether it is done.
+func (w *pen) end() (why string, again, stop bool, err error) {
+	if !w.early() {
+		return "end", false, true, nil
+	}
+	return "", true, true, w.commit(Rewind{Index: w.k, Chars: chars(w.s.Text), Keep: len(w.p.Transcript), Again: true, Ban: -1})
+}
+
 // early says that the model ends a turn at less than earlyEnd of its share, and
-// was not asked twice already whether it goes on. Its end tokens are not banned
-// for that: it draws again.
+// was not asked mostTries times already whether it goes on. Its end tokens are
+// not banned for that: it draws again.
 func (w *pen) early() bool {
-	if w.p.Request.Free || w.t.Kind == "pass" || w.t.Tries >= 2 {
+	if w.p.Request.Free || w.t.Kind == "pass" || w.t.Tries >= mostTries {
 		return false
 	}
 	share := w.s.Target / max(1, len(w.p.Outline.Sections[w.k].Beats))
