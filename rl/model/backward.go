@@ -6,11 +6,10 @@ package model
 // productT adds the gradients of a pair from dy, and gives the gradient of the product's
 // input in dx, unless that is nil. x is the input, xa its product with A.
 func (p *pass) productT(dx, dy, x, xa Buffer, layer, place int) {
-	m, l := p.m, p.m.layers[layer]
-	pr := l.pairs[place]
+	m, pr := p.m, p.m.pair(layer, place)
 	if dx != nil {
 		m.d.Mark("linear")
-		m.d.LinearT(dx, dy, l.w[place], false)
+		m.d.LinearT(dx, dy, m.layers[layer].w[place], false)
 	}
 	t := m.work.t.View(0, dy.Rows(), 0, len(pr.outs)*pr.rank)
 	pr.backward(m.d, dx, dy, x, xa, t, m.scale)
@@ -41,7 +40,7 @@ func (p *pass) feedForwardBackward(layer int, t trace, row, n int, again bool) {
 	gated := p.gated(gateUp)
 	xaDown := band(t.xaDown, row, n)
 	if again {
-		m.layers[layer].pairs[ffnDown].narrow(d, xaDown, gated)
+		m.pair(layer, ffnDown).narrow(d, xaDown, gated)
 	}
 	grad := band(m.stream(m.work.grad, p.b.rows), row, n)
 	dx := band(m.stream(m.work.dx, p.b.rows), row, n)

@@ -6,13 +6,12 @@ import (
 	"longhand/rl/checkpoint"
 )
 
-// layer is what is frozen in one of the decoder's layers, and its pairs.
+// layer is what is frozen in one of the decoder's layers.
 type layer struct {
 	w                 [4]Weight // by the places of projections()
 	bias              Buffer    // of q, k and v, 1 x (q + 2 kv) F32; nil without
 	attnNorm, ffnNorm Buffer    // 1 x width F32
 	qNorm, kNorm      Buffer    // 1 x head size F32; nil without
-	pairs             [4]*pair
 }
 
 // load puts the base onto the device. What it took is in m also after an error.
@@ -102,7 +101,7 @@ func (p *pass) product(dst, x, xa Buffer, layer, place int, add bool) {
 	m.d.Mark("linear")
 	m.d.Linear(dst, x, l.w[place], bias, add)
 	if p.adapter {
-		l.pairs[place].forward(m.d, dst, x, xa, m.scale)
+		m.pair(layer, place).forward(m.d, dst, x, xa, m.scale)
 	}
 }
 

@@ -77,6 +77,9 @@ func (p *pair) backward(d Device, dx, dy, x, xa, t Buffer, scale float64) {
 	}
 }
 
+// pair is the one at a place of projections() in a layer.
+func (m *Model) pair(layer, place int) *pair { return m.pairs[4*layer+place] }
+
 // drawOrTake sets the adapter: from Options.Adapter where that has a pair for the tensor, else A
 // from the seed and B zero, which changes nothing yet.
 func (m *Model) drawOrTake() error {
