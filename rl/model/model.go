@@ -137,6 +137,9 @@ func (o *Options) complete(cfg *config) error {
 	if o.Rank < 0 || o.Alpha < 0 || o.MaxRows < 0 || o.Block < 0 || o.Memory < 0 {
 		return fmt.Errorf("model: rank, alpha, rows and memory must not be negative")
 	}
+	if o.MaxRows > 1<<24 {
+		return fmt.Errorf("model: micro-batches of %d rows are more than anything holds", o.MaxRows)
+	}
 	if a := o.Adapter; a != nil {
 		if err := cfg.checkAdapter(a); err != nil {
 			return err
@@ -159,8 +162,8 @@ func (o *Options) complete(cfg *config) error {
 	if o.Alpha == 0 {
 		o.Alpha = 2 * float64(o.Rank)
 	}
-	if o.Rank > cfg.width {
-		return fmt.Errorf("model: rank %d is more than the width of the model, %d", o.Rank, cfg.width)
+	if most := max(cfg.width, 256); o.Rank > most {
+		return fmt.Errorf("model: rank %d is more than %d", o.Rank, most)
 	}
 	return nil
 }
