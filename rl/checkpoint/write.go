@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -40,14 +39,18 @@ func Write(path string, entries []Entry, tensors []*Tensor) error {
 }
 
 // copyTo writes the tensor's bytes as they are.
-func (t *Tensor) copyTo(w io.Writer) (err error) {
+func (t *Tensor) copyTo(w io.Writer) error {
 	if t.file == nil {
-		_, err = w.Write(t.Data)
+		_, err := w.Write(t.Data)
 		return err
 	}
-	for data := range slices.Chunk(t.Data, 4<<20) {
-		if fault := t.file.read(func() { _, err = w.Write(data) }); fault != nil || err != nil {
-			return cmp.Or(fault, err)
+	var buf [1 << 16]byte // the copy meets a fault that a write from the mapping would hide
+	for data := range slices.Chunk(t.Data, len(buf)) {
+		if err := t.file.read(func() { copy(buf[:], data) }); err != nil {
+			return err
+		}
+		if _, err := w.Write(buf[:len(data)]); err != nil {
+			return err
 		}
 	}
 	return nil
