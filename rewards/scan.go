@@ -1,0 +1,141 @@
+package rewards
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// A mark is one word or sign of a text, as repetition is measured on: runs of
+// letters and digits, and every other sign alone, in lower case.
+type mark struct {
+	hash       uint64
+	start, end int32 // bytes
+	size       int8  // in half words: 2, or 1 for a character of Chinese or Japanese
+	word       bool  // it holds a letter or digit
+}
+
+// scan splits a text into marks.
+func scan(text string) []mark {
+	marks := make([]mark, 0, len(text)/5+1)
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if isSpace(c) || c < ' ' {
+				i++
+				continue
+			}
+			if !asciiWord(c) {
+				marks = append(marks, mark{hash: mix(uint64(c)), start: int32(i), end: int32(i + 1), size: 2})
+				i++
+				continue
+			}
+			marks = append(marks, run(text, i))
+			i = int(marks[len(marks)-1].end)
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case unicode.IsSpace(r):
+			i += size
+		case ideographic(r):
+			marks = append(marks, mark{mix(uint64(r)), int32(i), int32(i + size), 1, true})
+			i += size
+		case wordRune(r):
+			marks = append(marks, run(text, i))
+			i = int(marks[len(marks)-1].end)
+		default:
+			marks = append(marks, mark{hash: mix(uint64(r)), start: int32(i), end: int32(i + size), size: 2})
+			i += size
+		}
+	}
+	return marks
+}
+
+// run is the word that begins at byte i.
+func run(text string, i int) mark {
+	m := mark{hash: 0xcbf29ce484222325, start: int32(i), size: 2, word: true}
+	for i < len(text) {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if !asciiWord(c) {
+				break
+			}
+			if 'A' <= c && c <= 'Z' {
+				c |= 0x20
+			}
+			m.hash = (m.hash ^ uint64(c)) * 0x100000001b3
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if ideographic(r) || !wordRune(r) {
+			break
+		}
+		m.hash = (m.hash ^ uint64(unicode.ToLower(r))) * 0x100000001b3
+		i += size
+	}
+	m.hash, m.end = mix(m.hash), int32(i)
+	return m
+}
+
+func asciiWord(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_'
+}
+
+func wordRune(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) || r == '_'
+}
+
+// mix spreads the bits of x (the end of splitmix64).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// gram is the hash of the marks from i on that make size half words, and where
+// they end; ok is false where too few are left before end.
+func gram(marks []mark, i, end, size int) (hash uint64, next int, ok bool) {
+	for hash = uint64(size); size > 0; i++ {
+		if i >= end {
+			return 0, i, false
+		}
+		hash = hash*0x9e3779b97f4a7c15 + marks[i].hash
+		size -= int(marks[i].size)
+	}
+	return mix(hash), i, true
+}
+
+// A table holds hashes and a number with each. It is open addressed, since a
+// map is most of the time that a long text takes.
+type table struct {
+	keys   []uint64
+	values []int32
+	shift  uint
+}
+
+func newTable(n int) *table {
+	bits := uint(4)
+	for 1<<bits < 2*n {
+		bits++
+	}
+	return &table{keys: make([]uint64, 1<<bits), values: make([]int32, 1<<bits), shift: 64 - bits}
+}
+
+// put stores value with key and returns the one that was there, or -1. At most
+// as many different keys as newTable was told.
+func (t *table) put(key uint64, value int32) (before int32) {
+	if key == 0 {
+		key = 1
+	}
+	for i := key >> t.shift; ; i = (i + 1) & uint64(len(t.keys)-1) {
+		switch t.keys[i] {
+		case key:
+			before, t.values[i] = t.values[i], value
+			return before
+		case 0:
+			t.keys[i], t.values[i] = key, value
+			return -1
+		}
+	}
+}
