@@ -21,7 +21,7 @@ import (
 // and which foreign modules. A package that is not here is not part of it.
 var may = map[string]struct{ ours, foreign string }{
 	"assets":              {"", "golang.org/x/sys"},
-	"rewards":             {"", ""},
+	"rewards":             {"", "github.com/clipperhouse/uax29/v2"},
 	"engine/child":        {"", "golang.org/x/sys"},
 	"engine":              {"engine/child", "github.com/hybridgroup/yzma github.com/jupiterrider/ffi github.com/ebitengine/purego golang.org/x/sys"}, // ffi and purego: what the binding lacks
 	"app/draft":           {"engine rewards", "github.com/clipperhouse/uax29/v2"},
