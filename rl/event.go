@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 )
 
@@ -122,6 +123,18 @@ type Step struct {
 	RewardSec  Number `json:"reward_seconds"`                          //
 	TrainSec   Number `json:"train_seconds"`                           //
 	Micro      int    `json:"micro_batches"`                           //
+}
+
+// unknownStep is a step of which nothing is known yet.
+func unknownStep(step int) Step {
+	s := Step{Step: step}
+	v := reflect.ValueOf(&s).Elem()
+	for i := range v.NumField() {
+		if n, ok := v.Field(i).Addr().Interface().(*Number); ok {
+			*n = Number(math.NaN())
+		}
+	}
+	return s
 }
 
 // RewardStat is one reward over all completions of a step.
