@@ -86,15 +86,19 @@ func (s *sampler) release() {
 func (s *sampler) next(ids []int32, logits []float32, i int) (id int32, logProb float32, err error) {
 	var sum float64
 	if s.logProbs {
-		if sum = logSumExp(logits); math.IsNaN(sum) {
-			return 0, 0, errNaN
+		if err := s.all.weigh(logits, 1); err != nil {
+			return 0, 0, err
 		}
+		sum = s.all.logSum()
 	}
 	for _, id := range s.banned {
 		logits[id] = float32(math.Inf(-1))
 	}
 	before := s.repeats.lower(ids, logits)
-	if id, err = s.choose(logits, random(s.s.Seed, i, 0)); err != nil {
+	u := random(s.s.Seed, i, 0)
+	if s.logProbs && s.untouched() && len(before) == 0 {
+		id = s.all.draw(logits, 1, u) // what was weighed is what is drawn from
+	} else if id, err = s.choose(logits, u); err != nil {
 		return 0, 0, err
 	}
 	if s.grammar != 0 {
@@ -112,6 +116,12 @@ func (s *sampler) next(ids []int32, logits []float32, i int) (id int32, logProb 
 	return id, logProb, nil
 }
 
+// untouched says that tokens are drawn from the model's own distribution, but
+// for what DRY lowers.
+func (s *sampler) untouched() bool {
+	return s.s.Temperature == 1 && s.s.TopK == 0 && (s.s.TopP == 0 || s.s.TopP == 1) && s.s.MinP == 0 && len(s.banned) == 0
+}
+
 // choose draws one token with the random number u in [0, 1).
 func (s *sampler) choose(logits []float32, u float64) (id int32, err error) {
 	switch {
@@ -124,7 +134,11 @@ func (s *sampler) choose(logits []float32, u float64) (id int32, err error) {
 	case s.s.MinP > 0:
 		s.best, err = topMin(s.best[:0], logits, float64(s.s.MinP))
 	default:
-		return s.all.draw(logits, float64(s.s.Temperature), u)
+		t := float64(s.s.Temperature)
+		if err := s.all.weigh(logits, t); err != nil {
+			return 0, err
+		}
+		return s.all.draw(logits, t, u), nil
 	}
 	if err != nil {
 		return 0, err

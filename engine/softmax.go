@@ -141,7 +141,11 @@ func reach(best []candidate, want float64) int {
 
 // blocks hold the partial sums of a softmax, so that a draw need not compute
 // all exponentials twice.
-type blocks struct{ sums []float64 }
+type blocks struct {
+	sums  []float64
+	high  float32 // the highest logit, after weigh
+	total float64 // of the sums, after weigh
+}
 
 const blockSize = 256
 
@@ -166,11 +170,11 @@ var powers = func() (t [2048]float64) {
 	return t
 }()
 
-// sumExp is the sum of exp((logit - high) scale), to 1e-14 of each term. Every
-// exponent is split into a multiple of ln 2 / 2048, looked up, and a rest for
-// which three terms of the series do: half the time of math.Exp, and a softmax
-// over a vocabulary is nothing else.
-func sumExp(logits []float32, high float32, scale float64) (sum float64) {
+// sumExpLoop is sumExp, one logit after the other. Every exponent is split into a
+// multiple of ln 2 / 2048, looked up, and a rest for which three terms of the
+// series do: half the time of math.Exp, and a softmax over a vocabulary is
+// nothing else.
+func sumExpLoop(logits []float32, high float32, scale float64) (sum float64) {
 	for _, l := range logits {
 		x := float64(l-high) * scale
 		if x < -700 {
@@ -184,41 +188,51 @@ func sumExp(logits []float32, high float32, scale float64) (sum float64) {
 	return sum
 }
 
-// draw draws from the whole softmax at temperature t: the first token at which
-// the sum of the probabilities exceeds u.
-func (b *blocks) draw(logits []float32, t, u float64) (int32, error) {
+// weigh takes the sums of the softmax at temperature t.
+func (b *blocks) weigh(logits []float32, t float64) error {
 	top, err := greatest(logits)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	high := logits[top]
-	target := u * b.sum(logits, high, t)
-	if math.IsNaN(target) {
-		return 0, errNaN
+	b.high = logits[top]
+	if b.total = b.sum(logits, b.high, t); math.IsNaN(b.total) {
+		return errNaN
 	}
+	return nil
+}
+
+// draw draws from the softmax that was weighed: the first token at which the sum
+// of the probabilities exceeds u.
+func (b *blocks) draw(logits []float32, t, u float64) int32 {
+	target := u * b.total
 	at := 0
 	for at < len(b.sums)-1 && target >= b.sums[at] {
 		target -= b.sums[at]
 		at++
 	}
-	last := top // rounding may leave a little of the target at the very end
+	last := int32(-1) // rounding may leave a little of the target at the very end
 	for i := at * blockSize; i < len(logits); i++ {
-		if w := math.Exp(float64(logits[i]-high) / t); w > 0 {
+		if w := math.Exp(float64(logits[i]-b.high) / t); w > 0 {
 			if target -= w; target < 0 {
-				return int32(i), nil
+				return int32(i)
 			}
 			last = int32(i)
 		}
 	}
-	return last, nil
+	if last < 0 {
+		last, _ = greatest(logits)
+	}
+	return last
 }
+
+// logSum is the log of the sum of exp(logit) that was weighed at temperature 1.
+func (b *blocks) logSum() float64 { return float64(b.high) + math.Log(b.total) }
 
 // logSumExp is log of the sum of exp(logit).
 func logSumExp(logits []float32) float64 {
-	top, err := greatest(logits)
-	if err != nil {
+	var b blocks
+	if b.weigh(logits, 1) != nil {
 		return math.NaN()
 	}
-	var b blocks
-	return float64(logits[top]) + math.Log(b.sum(logits, logits[top], 1))
+	return b.logSum()
 }

@@ -44,22 +44,34 @@ func TestTopKIsTheHeadOfASort(t *testing.T) {
 }
 
 func TestSumExpIsExact(t *testing.T) {
-	logits := randomLogits(10000, 2)
-	high := slices.Max(logits)
-	for _, scale := range []float64{1, 0.25, 3} {
-		want := 0.0
-		for _, l := range logits {
-			want += math.Exp(float64(l-high) * scale)
+	for name, sumExp := range map[string]func([]float32, float32, float64) float64{"wide": sumExp, "loop": sumExpLoop} {
+		for n := range 40 {
+			logits := randomLogits(n+1, uint64(n))
+			if n == 39 {
+				logits = randomLogits(10001, 2)
+			}
+			high := slices.Max(logits)
+			for _, scale := range []float64{1, 0.25, 3} {
+				want := 0.0
+				for _, l := range logits {
+					want += math.Exp(float64(l-high) * scale)
+				}
+				if got := sumExp(logits, high, scale); math.Abs(got/want-1) > 1e-12 {
+					t.Errorf("%s, %d logits, scale %g: %g instead of %g", name, len(logits), scale, got, want)
+				}
+			}
 		}
-		if got := sumExp(logits, high, scale); math.Abs(got/want-1) > 1e-12 {
-			t.Errorf("scale %g: %g instead of %g", scale, got, want)
+		low := float32(math.Inf(-1))
+		if got := sumExp([]float32{0, -1e30, low, low, -800, -709}, 0, 1); got != 1 {
+			t.Errorf("%s, far below: %g", name, got)
 		}
-	}
-	if got := sumExp([]float32{0, -1e30, float32(math.Inf(-1))}, 0, 1); got != 1 {
-		t.Errorf("far below: %g", got)
-	}
-	if got := sumExp([]float32{float32(math.NaN())}, 0, 1); !math.IsNaN(got) {
-		t.Errorf("not a number gave %g", got)
+		for i := range 9 {
+			logits := make([]float32, 9)
+			logits[i] = float32(math.NaN())
+			if got := sumExp(logits, 0, 1); !math.IsNaN(got) {
+				t.Errorf("%s: not a number at %d gave %g", name, i, got)
+			}
+		}
 	}
 }
 

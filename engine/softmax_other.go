@@ -1,0 +1,9 @@
+//go:build !amd64
+
+package engine
+
+// sumExp is the sum of exp((logit - high) scale), to 1e-14 of each term; terms
+// below exp(-700) count as nothing. scale is positive, no logit above high.
+func sumExp(logits []float32, high float32, scale float64) float64 {
+	return sumExpLoop(logits, high, scale)
+}
