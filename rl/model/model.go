@@ -134,8 +134,8 @@ func Open(f *checkpoint.File, d Device, o Options) (*Model, error) {
 
 // complete fills in the defaults, and refuses numbers that are none.
 func (o *Options) complete(cfg *config) error {
-	if o.Rank < 0 || o.Alpha < 0 || o.MaxRows < 0 || o.Block < 0 || o.Memory < 0 {
-		return fmt.Errorf("model: rank, alpha, rows and memory must not be negative")
+	if o.Rank < 0 || !(o.Alpha >= 0 && o.Alpha < 1e6) || o.MaxRows < 0 || o.Block < 0 || o.Memory < 0 {
+		return fmt.Errorf("model: rank, alpha, rows and memory must not be negative, alpha at most a million")
 	}
 	if o.MaxRows > 1<<24 {
 		return fmt.Errorf("model: micro-batches of %d rows are more than anything holds", o.MaxRows)
@@ -147,6 +147,9 @@ func (o *Options) complete(cfg *config) error {
 		alpha := float64(a.Alpha)
 		if alpha == 0 {
 			alpha = float64(a.Rank) // llama.cpp: without alpha the scale is 1
+		}
+		if !(alpha > 0 && alpha < 1e6) {
+			return fmt.Errorf("model: the adapter has alpha %g", alpha)
 		}
 		if o.Rank != 0 && o.Rank != a.Rank {
 			return fmt.Errorf("model: the adapter has rank %d, not %d", a.Rank, o.Rank)
