@@ -56,6 +56,16 @@ func (t *Tensor) copyTo(w io.Writer) error {
 	return nil
 }
 
+// copyRow copies a row's bytes.
+func (t *Tensor) copyRow(dst []byte, row int) {
+	src := t.Data[row*len(dst) : (row+1)*len(dst)]
+	if t.file == nil {
+		copy(dst, src)
+		return
+	}
+	_ = t.file.read(func() { copy(dst, src) }) // Err keeps it
+}
+
 // padding is what follows n bytes up to a multiple of align.
 func padding(n, align int) []byte { return make([]byte, (align-n%align)%align) }
 
@@ -89,7 +99,7 @@ func encodeHeader(entries []Entry, tensors []*Tensor) (head []byte, align int, e
 			b = le.AppendUint64(b, uint64(d))
 		}
 		b = le.AppendUint64(le.AppendUint32(b, uint32(t.Type)), uint64(offset))
-		offset += len(t.Data) + len(padding(len(t.Data), align))
+		offset += int(t.bytes()) + len(padding(int(t.bytes()), align))
 	}
 	return append(b, padding(len(b), align)...), align, nil
 }
