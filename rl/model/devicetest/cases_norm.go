@@ -54,7 +54,7 @@ func normBackwards(rows, heads, size int, large bool) []operation {
 		add, inPlace := form&1 != 0, form&2 != 0
 		about := fmt.Sprintf("%d x %d x %d", rows, heads, size)
 		role, added := addRole(add)
-		row := operand{rows: rows, cols: heads * size}
+		row := operand{rows: rows, cols: heads * size, size: 1} // differences of numbers about as large
 		dx, dy, x := row, row, row
 		dx.name, dx.role, dy.name, x.name = "dx", role, "dy", "x"
 		to := "dx"

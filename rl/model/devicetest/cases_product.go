@@ -57,8 +57,8 @@ func weights() []weighing {
 	return append(list,
 		weighing{tokens: 6, of: join(64, checkpoint.F32, 31, checkpoint.F32, 17, checkpoint.F32, 5)},
 		weighing{tokens: 7, of: join(256, checkpoint.Q4_K, 33, checkpoint.Q4_K, 1, checkpoint.Q6_K, 15)},
-		weighing{tokens: 300, large: true, of: join(192, checkpoint.F32, 257)},
-		weighing{tokens: 257, large: true, of: join(256, checkpoint.Q4_1, 200, checkpoint.Q8_0, 65)},
+		weighing{tokens: 130, large: true, of: join(96, checkpoint.F32, 257)},
+		weighing{tokens: 67, large: true, of: join(256, checkpoint.Q4_1, 200, checkpoint.Q8_0, 65)},
 		weighing{tokens: 1, large: true, of: join(512, checkpoint.Q5_K, 1000)},
 	)
 }
@@ -153,7 +153,7 @@ func matMuls() []operation {
 	for _, s := range []struct {
 		rows, inner, cols int
 		large             bool
-	}{{1, 1, 1, false}, {3, 5, 2, false}, {33, 4, 17, false}, {4, 65, 31, false}, {70, 16, 40, false}, {257, 130, 100, true}} {
+	}{{1, 1, 1, false}, {3, 5, 2, false}, {33, 4, 17, false}, {4, 65, 31, false}, {70, 16, 40, false}, {130, 70, 129, true}} {
 		for form := range 8 {
 			transA, transB, add := form&1 != 0, form&2 != 0, form&4 != 0
 			r, about := addRole(add)
@@ -193,7 +193,7 @@ func headOperations() []operation {
 		{"quantised", 9, 64, 131, 3, checkpoint.Q8_0, false},
 		{"large logits", 19, 32, 101, 100, checkpoint.F32, false},
 		{"enormous logits", 7, 32, 67, 3000, checkpoint.F32, false},
-		{"a large vocabulary", 70, 48, 4099, 3, checkpoint.F32, true},
+		{"a large vocabulary", 35, 48, 4099, 3, checkpoint.F32, true},
 	} {
 		targets := make([]int32, c.tokens)
 		for i := range targets {
