@@ -41,6 +41,7 @@ type Info struct {
 	Bytes        uint64  `json:"bytes"` // of the tensors
 	Layers       int     `json:"layers"`
 	GPULayers    int     `json:"gpu_layers"`
+	Width        int     `json:"width"` // of an embedding
 	Vocabulary   int     `json:"vocabulary"`
 	Context      int     `json:"context"`       // KV cells
 	ContextTrain int     `json:"context_train"` // as trained

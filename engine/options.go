@@ -64,6 +64,7 @@ func (o Options) contextParams(header *ggufHeader, gpu bool) llama.ContextParams
 	p.NBatch, p.NUbatch = batchTokens, microBatchTokens
 	p.NSeqMax = uint32(o.sequences())
 	p.KVUnified = 1 // sequences share the cells of a prompt
+	p.PoolingType = llama.PoolingTypeNone
 	p.NThreads = int32(threadCount(o))
 	p.NThreadsBatch = p.NThreads
 	p.NoPerf = 1
@@ -107,6 +108,7 @@ func (m *Model) describe(path string, header *ggufHeader, place placement, o Opt
 		Bytes:        llama.ModelSize(m.model),
 		Layers:       int(llama.ModelNLayer(m.model)),
 		GPULayers:    place.layers,
+		Width:        int(llama.ModelNEmbdOut(m.model)),
 		Vocabulary:   len(m.control),
 		Context:      int(llama.NCtx(m.ctx)),
 		ContextTrain: int(llama.ModelNCtxTrain(m.model)),

@@ -226,6 +226,32 @@ func (p *Process) restarts() int {
 	return n
 }
 
+// Sample draws n completions of every request and yields each as it ends. What
+// was not finished when the child died is drawn again with the same seeds.
+func (p *Process) Sample(ctx context.Context, requests []SampleRequest, n int, o SampleOptions) iter.Seq2[Completion, error] {
+	return func(yield func(Completion, error) bool) {
+		params := sampleParams{Requests: slices.Clone(requests), N: n, Options: o}
+		over := false
+		err := p.try(ctx, "sample", deathsInCall, func(c *child.Process) (progress bool, err error) {
+			for done, err := range child.Stream[Completion](ctx, c, "sample", &params) {
+				if err != nil {
+					return progress, err
+				}
+				progress = true
+				r := &params.Requests[done.Request]
+				r.Done = append(slices.Clip(r.Done), done.Index)
+				if over = !yield(done, nil); over {
+					return true, nil
+				}
+			}
+			return true, nil
+		})
+		if err != nil && !over {
+			yield(Completion{}, err)
+		}
+	}
+}
+
 // Tokenize turns pieces into token ids.
 func (p *Process) Tokenize(ctx context.Context, pieces ...Piece) ([]int32, error) {
 	return remote[[]int32](ctx, p, "tokenize", pieces)
@@ -244,6 +270,20 @@ func (p *Process) Count(ctx context.Context, text string) (int, error) {
 // Logprobs are the log-probabilities of the completion's tokens.
 func (p *Process) Logprobs(ctx context.Context, prompt, completion []int32) ([]float32, error) {
 	return remote[[]float32](ctx, p, "logprobs", logprobsParams{prompt, completion})
+}
+
+// Embed is the mean of the last hidden states over the tokens of each text. A
+// child that dies has only one text to do again.
+func (p *Process) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+	found := make([][]float32, 0, len(texts))
+	for _, text := range texts {
+		one, err := remote[[][]float32](ctx, p, "embed", []string{text})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, one...)
+	}
+	return found, nil
 }
 
 // SetAdapter changes the adapter; "" takes it off. A child that is started

@@ -27,7 +27,9 @@ type opened interface {
 	Text(ctx context.Context, ids []int32) (string, error)
 	Count(ctx context.Context, text string) (int, error)
 	Generate(ctx context.Context, r Request) iter.Seq2[Token, error]
+	Sample(ctx context.Context, requests []SampleRequest, n int, o SampleOptions) iter.Seq2[Completion, error]
 	Logprobs(ctx context.Context, prompt, completion []int32) ([]float32, error)
+	Embed(ctx context.Context, texts []string) ([][]float32, error)
 	SetAdapter(ctx context.Context, path string) error
 	SaveState(ctx context.Context, path string) error
 	LoadState(ctx context.Context, path string) error
@@ -70,6 +72,11 @@ type (
 		Prompt     []int32 `json:"prompt"`
 		Completion []int32 `json:"completion"`
 	}
+	sampleParams struct {
+		Requests []SampleRequest `json:"requests"`
+		N        int             `json:"n"`
+		Options  SampleOptions   `json:"options"`
+	}
 	nothing struct{}
 )
 
@@ -90,13 +97,14 @@ func (s *service) handle(ctx context.Context, c *child.Call) error {
 		return answer(c, func(text string) (int, error) { return m.Count(ctx, text) })
 	case "generate":
 		return generate(ctx, c, m)
+	case "sample":
+		return sample(ctx, c, m)
+	case "embed":
+		return answer(c, func(texts []string) ([][]float32, error) { return m.Embed(ctx, texts) })
 	case "logprobs":
 		return answer(c, func(p logprobsParams) ([]float32, error) {
 			logps, err := m.Logprobs(ctx, p.Prompt, p.Completion)
-			for i := range logps {
-				logps[i] = finite(logps[i])
-			}
-			return logps, err
+			return finiteAll(logps), err
 		})
 	case "set_adapter":
 		return answer(c, func(path string) (Info, error) {
@@ -141,6 +149,23 @@ func generate(ctx context.Context, c *child.Call, m opened) error {
 	return nil
 }
 
+func sample(ctx context.Context, c *child.Call, m opened) error {
+	var p sampleParams
+	if err := c.Decode(&p); err != nil {
+		return err
+	}
+	for done, err := range m.Sample(ctx, p.Requests, p.N, p.Options) {
+		if err != nil {
+			return err
+		}
+		finiteAll(done.LogProbs)
+		if err := c.Send(&done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *service) openOnce(p openParams) (Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,4 +196,11 @@ func finite(x float32) float32 {
 		return -math.MaxFloat32
 	}
 	return x
+}
+
+func finiteAll(list []float32) []float32 {
+	for i := range list {
+		list[i] = finite(list[i])
+	}
+	return list
 }

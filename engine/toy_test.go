@@ -11,6 +11,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -179,6 +180,55 @@ func (m *toyModel) Logprobs(_ context.Context, prompt, completion []int32) ([]fl
 		}
 	}
 	return logps, nil
+}
+
+// Sample draws one completion after the other, as Generate does. With a stop
+// string "abort" the process dies at the second completion it draws, with "abort
+// at once" at the first.
+func (m *toyModel) Sample(ctx context.Context, requests []SampleRequest, n int, o SampleOptions) iter.Seq2[Completion, error] {
+	return func(yield func(Completion, error) bool) {
+		drawn := 0
+		for j, r := range requests {
+			if len(r.Prompt)+r.MaxTokens > m.options.Context {
+				yield(Completion{}, fmt.Errorf("engine: sample: %w", ErrContextFull))
+				return
+			}
+			for i := range n {
+				if slices.Contains(r.Done, i) {
+					continue
+				}
+				if drawn++; drawn > 1 && slices.Contains(r.Stop, "abort") || slices.Contains(r.Stop, "abort at once") {
+					toyAbort()
+				}
+				c := Completion{Request: j, Index: i}
+				g := Request{Prompt: r.Prompt, MaxTokens: r.MaxTokens, Sampling: Sampling{Seed: memberSeed(r.Seed, i)}, LogProbs: o.LogProbs}
+				for t, err := range m.Generate(ctx, g) {
+					if err != nil {
+						yield(Completion{}, err)
+						return
+					}
+					c.Tokens, c.Text, c.Finished = append(c.Tokens, t.ID), c.Text+t.Text, t.End
+					if o.LogProbs {
+						c.LogProbs = append(c.LogProbs, t.LogProb)
+					}
+				}
+				if !yield(c, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (m *toyModel) Embed(_ context.Context, texts []string) ([][]float32, error) {
+	found := make([][]float32, len(texts))
+	for i, text := range texts {
+		if text == "bad" {
+			return nil, errors.New("engine: embed: the text holds a zero byte")
+		}
+		found[i] = []float32{float32(len(text)), 1}
+	}
+	return found, nil
 }
 
 func (m *toyModel) SetAdapter(_ context.Context, path string) error {

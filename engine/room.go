@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// mostSlots is where more slots make no model faster on a processor.
+const mostSlots = 16
+
+// Room says how a model at path is opened to draw completions with Sample whose
+// prompt and greatest length together are at most tokens: with Options.Context
+// cells and Options.Sequences of slots + 1. The KV cache stays within memory
+// bytes, and all slots have room, whatever they draw. Of o only KVType counts.
+func Room(path string, tokens int, memory uint64, o Options) (slots, context int, err error) {
+	fail := func(err error) (int, int, error) {
+		return 0, 0, fmt.Errorf("engine: find room for completions of %s: %w", filepath.Base(path), err)
+	}
+	if tokens < 1 || tokens > 1<<24 {
+		return fail(fmt.Errorf("%d tokens", tokens))
+	}
+	header, err := checkModel(path)
+	if err != nil {
+		return fail(err)
+	}
+	o.Context = tokens
+	var one uint64 // bytes that a slot takes
+	for i := range int(header.number("block_count")) {
+		one += header.cacheBytes(i, o)
+	}
+	if one == 0 {
+		return fail(errors.New("the file does not say how large its KV cache is"))
+	}
+	slots = int(min(memory/one, mostSlots))
+	if slots == 0 {
+		return fail(fmt.Errorf("%d tokens take %d MiB of KV cache, and there are %d", tokens, (one+1<<20-1)>>20, memory>>20))
+	}
+	return slots, slots * tokens, nil
+}
