@@ -13,10 +13,11 @@ import (
 // lossFunc is rl.Loss, or what a test of faults puts in its place.
 type lossFunc func(rl.LossOptions, rl.Size, []rl.Item) (float64, [][]float64, rl.LossStats)
 
-// compare computes all that a golden has on a device. What differs first is the error.
-func (g *golden) compare(d model.Device, o model.Options, tol bounds, loss lossFunc) error {
-	return g.compareFile(g.path(), d, o, func(m *model.Model) error {
-		r := run{golden: g, m: m, tol: tol, loss: loss}
+// compare computes all that a golden has on a device. What differs first is the error; off
+// is how large the largest differences were up to there.
+func (g *golden) compare(d model.Device, o model.Options, tol bounds, loss lossFunc) (off bounds, err error) {
+	err = g.compareFile(g.path(), d, o, func(m *model.Model) error {
+		r := run{golden: g, m: m, tol: tol, loss: loss, off: &off}
 		var err error
 		if r.micro, err = m.Split(g.Groups); err != nil {
 			return err
@@ -32,6 +33,7 @@ func (g *golden) compare(d model.Device, o model.Options, tol bounds, loss lossF
 		m.ResetMoments()
 		return r.steps()
 	})
+	return off, err
 }
 
 // compareFile opens a model's file with the golden's adapter.
@@ -57,7 +59,17 @@ type run struct {
 	micro [][]model.Part
 	tol   bounds
 	loss  lossFunc
+	off   *bounds
 }
+
+// within notes a difference, and says whether it is within its bound.
+func within(most float64, largest *float64, off float64) bool {
+	*largest = max(*largest, off)
+	return off <= most
+}
+
+// relative is how far x is from y, in parts of y.
+func relative(x, y float64) float64 { return math.Abs(x-y) / math.Abs(y) }
 
 // indices of the completions of a micro-batch, among those of all groups.
 func (g *golden) indices(parts []model.Part) (list []int) {
@@ -93,7 +105,7 @@ func (r *run) scores() error {
 				"log-prob": {on.Logp[i], r.Logps[c]}, "entropy": {on.Entropy[i], r.Entropies[c]},
 				"log-prob of Score": {same.Logp[i], r.Logps[c]}, "log-prob of the base": {off.Logp[i], r.Refs[c]},
 			} {
-				if err := near(pair[0], pair[1], r.tol.logp); err != nil {
+				if err := near(pair[0], pair[1], r.tol.logp, &r.off.logp); err != nil {
 					return fmt.Errorf("completion %d, %s: %w", c, what, err)
 				}
 			}
@@ -102,13 +114,13 @@ func (r *run) scores() error {
 	return nil
 }
 
-// near compares numbers, with an absolute bound.
-func near(got, want []float64, most float64) error {
+// near compares numbers, with an absolute bound, and notes the largest difference.
+func near(got, want []float64, most float64, largest *float64) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%d numbers instead of %d", len(got), len(want))
 	}
 	for i := range want {
-		if !(math.Abs(got[i]-want[i]) <= most) {
+		if !within(most, largest, math.Abs(got[i]-want[i])) {
 			return fmt.Errorf("token %d: %.15g instead of %.15g, off by %.2g", i, got[i], want[i], math.Abs(got[i]-want[i]))
 		}
 	}
@@ -149,7 +161,7 @@ func (r *run) gradient(name string) error {
 	if err != nil {
 		return err
 	}
-	if !(math.Abs(loss-c.Loss) <= r.tol.loss*math.Abs(c.Loss)) {
+	if !within(r.tol.loss, &r.off.loss, relative(loss, c.Loss)) {
 		return fmt.Errorf("loss %.15g instead of %.15g", loss, c.Loss)
 	}
 	if err := r.gradients(name + "/grad."); err != nil {
@@ -159,7 +171,7 @@ func (r *run) gradient(name string) error {
 	if err != nil {
 		return err
 	}
-	if !(math.Abs(norm-c.Norm) <= r.tol.grad*c.Norm) {
+	if !within(r.tol.grad, &r.off.grad, relative(norm, c.Norm)) {
 		return fmt.Errorf("norm %.15g instead of %.15g", norm, c.Norm)
 	}
 	for _, p := range r.m.Params() {
@@ -188,7 +200,7 @@ func (r *run) gradients(prefix string) error {
 		if scale < 1e-3*total {
 			scale = total
 		}
-		if off := length(minus(got, want)) / scale; !(off <= r.tol.grad) {
+		if off := length(minus(got, want)) / scale; !within(r.tol.grad, &r.off.grad, off) {
 			return fmt.Errorf("the gradient of %s is off by %.2g of %.3g", p.Name, off, scale)
 		}
 	}
@@ -207,10 +219,10 @@ func (r *run) steps() error {
 		if err != nil {
 			return err
 		}
-		if !(math.Abs(loss-s.Loss[i]) <= r.tol.loss*math.Abs(s.Loss[i])) {
+		if !within(r.tol.loss, &r.off.loss, relative(loss, s.Loss[i])) {
 			return fmt.Errorf("step %d: loss %.15g instead of %.15g", i, loss, s.Loss[i])
 		}
-		if !(math.Abs(norm-s.Norm[i]) <= 100*r.tol.loss*s.Norm[i]) {
+		if !(relative(norm, s.Norm[i]) <= 100*r.tol.loss) { // the clip acts on it: what counts is where the adapter goes
 			return fmt.Errorf("step %d: norm %.15g instead of %.15g", i, norm, s.Norm[i])
 		}
 	}
@@ -220,7 +232,7 @@ func (r *run) steps() error {
 		moved = append(moved, minus(after, before)...)
 		off = append(off, minus(p.Value(), after)...)
 	}
-	if e := length(off) / length(moved); !(e <= r.tol.moved) {
+	if e := length(off) / length(moved); !within(r.tol.moved, &r.off.moved, e) {
 		return fmt.Errorf("the adapter is off by %.2g of what it moved", e)
 	}
 	return nil
@@ -257,7 +269,7 @@ func (g *golden) items(c goldenCase, logps, refs [][]float64) []rl.Item {
 // halves of it that add up.
 func (g *golden) compareLoss(c goldenCase, f lossFunc, most float64) error {
 	items := g.items(c, g.Logps, g.Refs)
-	var loss float64
+	var loss, off float64
 	var grad [][]float64
 	for _, part := range [][]rl.Item{items[:4], items[4:]} {
 		l, d, _ := f(g.options(c), g.size(c), part)
@@ -268,10 +280,10 @@ func (g *golden) compareLoss(c goldenCase, f lossFunc, most float64) error {
 		return fmt.Errorf("loss %.15g, in halves %.15g, instead of %.15g", whole, loss, c.Loss)
 	}
 	for i, want := range c.Dlogp {
-		if err := near(grad[i], want, most); err != nil {
+		if err := near(grad[i], want, most, &off); err != nil {
 			return fmt.Errorf("dL/dlogp of completion %d: %w", i, err)
 		}
-		if err := near(same[i], want, most); err != nil {
+		if err := near(same[i], want, most, &off); err != nil {
 			return fmt.Errorf("dL/dlogp of completion %d in one batch: %w", i, err)
 		}
 	}

@@ -63,8 +63,12 @@ type bounds struct {
 	moved float64 // of the adapter after them, ||moved - moved'|| / ||moved'||
 }
 
+func (b bounds) String() string {
+	return fmt.Sprintf("largest differences: log-probs %.2g, gradients %.2g, losses %.2g, moved %.2g", b.logp, b.grad, b.loss, b.moved)
+}
+
 var (
-	inFloat64 = bounds{logp: 1e-10, grad: 1e-8, loss: 1e-9, moved: 1e-6} // a device in float64
+	inFloat64 = bounds{logp: 1e-10, grad: 1e-8, loss: 1e-9, moved: 1e-8} // a device in float64
 	inFloat32 = bounds{logp: 1e-5, grad: 1e-5, loss: 1e-5, moved: 1e-3}  // one in float32
 )
 
@@ -243,9 +247,11 @@ func TestGolden(t *testing.T) {
 			t.Run(name+", "+how, func(t *testing.T) {
 				t.Parallel()
 				d := devicetest.NewOracle()
-				if err := g.compare(d, o, inFloat64, rl.Loss); err != nil {
+				off, err := g.compare(d, o, inFloat64, rl.Loss)
+				if err != nil {
 					t.Error(err)
 				}
+				t.Log(off)
 				if free, total := d.Memory(); free != total {
 					t.Errorf("the closed model holds %d bytes", total-free)
 				}

@@ -77,7 +77,8 @@ func TestDeviceFaults(t *testing.T) {
 			t.Parallel()
 			// In two micro-batches, of which each has a shared prompt.
 			if !anyFails(goldens, func(g *golden) error {
-				return g.compare(f.on(devicetest.NewOracle()), model.Options{MaxRows: 24}, inFloat32, rl.Loss)
+				_, err := g.compare(f.on(devicetest.NewOracle()), model.Options{MaxRows: 24}, inFloat32, rl.Loss)
+				return err
 			}) {
 				t.Error("the goldens do not show it")
 			}

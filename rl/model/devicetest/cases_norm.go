@@ -8,7 +8,7 @@ import (
 )
 
 // parts are rows, parts of a row, and how wide a part is.
-var parts = [][3]int{{1, 1, 1}, {3, 1, 7}, {5, 3, 4}, {2, 5, 33}, {65, 2, 64}, {33, 1, 576}, {130, 9, 64}}
+var parts = [][3]int{{1, 1, 1}, {3, 1, 7}, {5, 3, 4}, {2, 5, 33}, {17, 2, 64}, {5, 1, 576}, {130, 9, 64}}
 
 func normOperations() []operation {
 	var list []operation

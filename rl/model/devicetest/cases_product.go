@@ -42,7 +42,7 @@ func matrixOf(typ checkpoint.Type, rows, cols int) *checkpoint.Tensor {
 // tokens with each.
 func weights() []weighing {
 	list := []weighing{}
-	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {17, 33, 65}, {64, 64, 64}, {2, 300, 1100}, {1, 64, 33}} {
+	for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {17, 33, 65}, {64, 64, 64}, {2, 130, 515}, {1, 64, 33}} {
 		list = append(list, weighing{tokens: s[0], of: []*checkpoint.Tensor{matrixOf(checkpoint.F32, s[2], s[1])}})
 	}
 	for _, typ := range types {

@@ -160,6 +160,7 @@ func (d *Oracle) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 	for _, t := range tensors {
 		must(t.Cols == w.cols, "Weight: %s is %d wide, %s %d", tensors[0].Name, w.cols, t.Name, t.Cols)
 		w.rows += t.Rows
+		w.v = slices.Grow(w.v, t.Rows*t.Cols)
 		row := make([]float32, t.Cols)
 		for i := range t.Rows {
 			t.Dequant(row, i, 1)
