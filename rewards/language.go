@@ -2,6 +2,7 @@ package rewards
 
 import (
 	_ "embed"
+	mathbits "math/bits"
 	"strings"
 	"unicode"
 )
@@ -53,14 +54,14 @@ func set(words []string) map[string]bool {
 	return m
 }
 
-// languageOf is the entry of a code, or nil.
-func languageOf(code string) *language {
-	for _, l := range languages {
+// languageOf is the entry of a code, or nil, and its bit in a role.
+func languageOf(code string) (l *language, bit uint32) {
+	for i, l := range languages {
 		if l.code == code {
-			return l
+			return l, 1 << i
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // scripts that stand for one language, or for a family that is not told apart.
@@ -80,64 +81,131 @@ var scripts = []struct {
 	{"th", unicode.Thai},
 }
 
+// A small word is known by its hash; its bits say in which of the languages it
+// holds sentences together, opens a noun phrase, and does not follow such a one.
+type role struct{ small, det, not uint32 }
+
+var roles = func() map[uint64]role {
+	m := map[uint64]role{}
+	for i, l := range languages {
+		bit := uint32(1) << i
+		for w := range l.small {
+			h := wordHash(w)
+			r := m[h]
+			r.small |= bit
+			m[h] = r
+		}
+		for w := range l.det {
+			h := wordHash(w)
+			r := m[h]
+			r.det |= bit
+			m[h] = r
+		}
+		for w := range l.not {
+			h := wordHash(w)
+			r := m[h]
+			r.not |= bit
+			m[h] = r
+		}
+	}
+	return m
+}()
+
+// longestRole is in bytes: a longer word has none.
+var longestRole = func() int {
+	n := 0
+	for _, l := range languages {
+		for w := range l.small {
+			n = max(n, len(w))
+		}
+	}
+	return n
+}()
+
+// takeRoles looks the marks up.
+func takeRoles(marks []mark) {
+	for i := range marks {
+		if m := &marks[i]; m.word && int(m.end-m.start) <= longestRole {
+			m.role = roles[m.hash]
+		}
+	}
+}
+
+// wordHash is the hash that scan gives a word.
+func wordHash(w string) uint64 { return run(w, 0).hash }
+
 // enoughWords to tell a language by its small words.
 const enoughWords = 8
 
 // detect names the language of a text: by its script, and one in Latin letters
 // by its small words. "" is unknown: too short, mixed, or none of ours.
 func detect(text string) string {
-	counts, latin, all := map[string]int{}, 0, 0
-	for _, r := range text {
-		if !unicode.IsLetter(r) {
+	marks := scan(text)
+	takeRoles(marks)
+	return detectMarks(text, marks)
+}
+
+// detectMarks is detect for marks that have their roles.
+func detectMarks(text string, marks []mark) string {
+	var latin, all int
+	var other [16]int // by script
+	for _, m := range marks {
+		if !m.word {
 			continue
 		}
-		if all++; r < 0x250 {
-			latin++
+		n := int(m.end - m.start)
+		r := firstRune(text[m.start:m.end])
+		if unicode.IsDigit(r) {
 			continue
 		}
-		for _, s := range scripts {
+		all += n
+		if r < 0x250 {
+			latin += n
+			continue
+		}
+		for i, s := range scripts {
 			if unicode.Is(s.table, r) {
-				counts[s.code]++
+				other[i] += n
 				break
 			}
 		}
 	}
-	counts["ja"] *= 3 // kana are a third of Japanese, and nobody else's
-	if counts["ja"] > 0 && counts["ja"] >= counts["zh"]/2 {
-		counts["ja"] += counts["zh"]
-		counts["zh"] = 0
+	// A third of Japanese is kana, and nobody else's.
+	if kana := other[0] + other[1]; kana > 0 && 6*kana >= other[2] {
+		other[0] += other[2]
+		other[2] = 0
 	}
-	counts["zh"] *= 3 // a character of Chinese stands for several letters
-	for code, n := range counts {
-		if n > all/2 && n > latin {
-			return code
+	for i, s := range scripts {
+		if n := other[i]; n > all/2 && n > latin {
+			return s.code
 		}
 	}
 	if latin < all*2/3 {
 		return ""
 	}
-	return detectLatin(text)
+	return detectLatin(marks)
 }
 
-func detectLatin(text string) string {
-	hits, n := make([]int, len(languages)), 0
-	for _, w := range lowerWords(text) {
+func detectLatin(marks []mark) string {
+	var hits [32]int
+	n := 0
+	for _, m := range marks {
+		if !m.word {
+			continue
+		}
 		n++
-		for i, l := range languages {
-			if l.small[w] {
-				hits[i]++
-			}
+		for bits := m.role.small; bits != 0; bits &= bits - 1 {
+			hits[mathbits.TrailingZeros32(bits)]++
 		}
 	}
-	best, second := -1, 0
-	for i := range hits {
-		switch {
-		case best < 0 || hits[i] > hits[best]:
-			if best >= 0 {
-				second = max(second, hits[best])
-			}
+	best, second := 0, 0
+	for i := 1; i < len(languages); i++ {
+		if hits[i] > hits[best] {
 			best = i
-		default:
+		}
+	}
+	for i := range languages {
+		if i != best {
 			second = max(second, hits[i])
 		}
 	}
@@ -145,11 +213,6 @@ func detectLatin(text string) string {
 		return ""
 	}
 	return languages[best].code
-}
-
-// lowerWords are the words of a text in lower case: runs of letters.
-func lowerWords(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) })
 }
 
 // expectedLanguage is the language that an answer to prompt is expected in: the
@@ -178,7 +241,7 @@ func expectedLanguage(prompt string) string {
 	switch {
 	case named == "", named == own:
 		return own
-	case demands(lower, languageOf(named)):
+	case demands(lower, named):
 		return named
 	}
 	return "" // "the French revolution": it may be either
@@ -193,8 +256,10 @@ func mentions(lower, name string) bool {
 
 const utf8Self = 0x80
 
-// demands says whether a prompt asks for an answer in l rather than about it.
-func demands(lower string, l *language) bool {
+// demands says whether a prompt asks for an answer in a language rather than
+// about it.
+func demands(lower, code string) bool {
+	l, _ := languageOf(code)
 	for _, name := range l.named {
 		for _, before := range []string{"in", "into", "using", "auf", "in fluent", "in simple", "in plain", "en", "em", "po", "på", "in het", "in de", "in inglese", "用", "以", "in lingua"} {
 			if strings.Contains(lower, " "+before+" "+name+" ") || name[0] >= utf8Self && strings.Contains(lower, before+name) {

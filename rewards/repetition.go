@@ -181,7 +181,7 @@ func (m *meter) farGrams(from, to int) float64 {
 		if to == len(m.marks) {
 			return 0 // one window is all
 		}
-		m.before = newTable(len(m.marks))
+		m.before = newTable(len(m.marks) / 2)
 	}
 	again := make([]bool, to-from)
 	n, repeated := 0, 0
@@ -189,6 +189,9 @@ func (m *meter) farGrams(from, to int) float64 {
 		hash, next, ok := gram(m.marks, i, to, farSize)
 		if !ok {
 			break
+		}
+		if hash&3 != 0 {
+			continue // a quarter of the grams tells enough
 		}
 		n++
 		first := m.before.put(hash, m.number)
@@ -198,7 +201,7 @@ func (m *meter) farGrams(from, to int) float64 {
 		if first == m.number {
 			continue
 		}
-		m.before.put(hash, first) // it stays with the window that said it first
+		m.before.put(hash, first) // who said it first keeps it
 		repeated++
 		for k := i; k < next; k++ {
 			again[k-from] = true

@@ -12,6 +12,7 @@ type mark struct {
 	start, end int32 // bytes
 	size       int8  // in half words: 2, or 1 for a character of Chinese or Japanese
 	word       bool  // it holds a letter or digit
+	role       role  // once takeRoles has looked
 }
 
 // scan splits a text into marks.
@@ -38,7 +39,7 @@ func scan(text string) []mark {
 		case unicode.IsSpace(r):
 			i += size
 		case ideographic(r):
-			marks = append(marks, mark{mix(uint64(r)), int32(i), int32(i + size), 1, true})
+			marks = append(marks, mark{hash: mix(uint64(r)), start: int32(i), end: int32(i + size), size: 1, word: true})
 			i += size
 		case wordRune(r):
 			marks = append(marks, run(text, i))
@@ -122,20 +123,45 @@ func newTable(n int) *table {
 	return &table{keys: make([]uint64, 1<<bits), values: make([]int32, 1<<bits), shift: 64 - bits}
 }
 
-// put stores value with key and returns the one that was there, or -1. At most
-// as many different keys as newTable was told.
-func (t *table) put(key uint64, value int32) (before int32) {
-	if key == 0 {
-		key = 1
-	}
+// at is the place of a key, or the free one where it belongs.
+func (t *table) at(key uint64) uint64 {
 	for i := key >> t.shift; ; i = (i + 1) & uint64(len(t.keys)-1) {
-		switch t.keys[i] {
-		case key:
-			before, t.values[i] = t.values[i], value
-			return before
-		case 0:
-			t.keys[i], t.values[i] = key, value
-			return -1
+		if t.keys[i] == key || t.keys[i] == 0 {
+			return i
 		}
 	}
 }
+
+// put stores value with key and returns the one that was there, or -1. A table
+// takes as many different keys as newTable was told.
+func (t *table) put(key uint64, value int32) (before int32) {
+	key = max(key, 1)
+	i := t.at(key)
+	if before = t.values[i]; t.keys[i] == 0 {
+		before = -1
+	}
+	t.keys[i], t.values[i] = key, value
+	return before
+}
+
+// get is the value of a key, or -1.
+func (t *table) get(key uint64) int32 {
+	key = max(key, 1)
+	i := t.at(key)
+	if t.keys[i] == 0 {
+		return -1
+	}
+	return t.values[i]
+}
+
+// add counts the key and returns its count.
+func (t *table) add(key uint64) int32 {
+	key = max(key, 1)
+	i := t.at(key)
+	t.keys[i] = key
+	t.values[i]++
+	return t.values[i]
+}
+
+// has says whether the key is there.
+func (t *table) has(key uint64) bool { return t.get(key) >= 0 }
