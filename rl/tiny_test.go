@@ -18,6 +18,13 @@ const (
 	tinyEnd                   = tinyVocabulary - 1
 )
 
+// A keeper is what the tiny parts need of a test; a child process has one of its own.
+type keeper interface {
+	Helper()
+	Fatal(...any)
+	Cleanup(func())
+}
+
 // writeTiny makes the model's file.
 func writeTiny(t testing.TB) string {
 	t.Helper()
@@ -68,8 +75,30 @@ func (p tinyPolicy) WriteAdapter(path string) error {
 
 func (p tinyPolicy) Export(dir string) error { return nil }
 
+// float32Oracle is the oracle with what a checkpoint holds, adapter and moments, in float32, so
+// that a run goes on from one with the same bits.
+type float32Oracle struct{ *devicetest.Oracle }
+
+func (d float32Oracle) Upload(dst model.Buffer, src []float64) {
+	rounded := make([]float64, len(src))
+	for i, x := range src {
+		rounded[i] = float64(float32(x))
+	}
+	d.Oracle.Upload(dst, rounded)
+}
+
+func (d float32Oracle) AdamW(p, g, m, v model.Buffer, o model.AdamW) {
+	d.Oracle.AdamW(p, g, m, v, o)
+	for _, b := range []model.Buffer{p, m, v} {
+		x := make([]float64, b.Rows()*b.Cols())
+		if d.Download(x, b) == nil {
+			d.Upload(b, x)
+		}
+	}
+}
+
 // openTiny opens the tiny model on the oracle.
-func openTiny(t testing.TB, path string, o model.Options) tinyPolicy {
+func openTiny(t keeper, path string, o model.Options) tinyPolicy {
 	t.Helper()
 	f, err := checkpoint.Open(path)
 	if err != nil {
@@ -78,7 +107,8 @@ func openTiny(t testing.TB, path string, o model.Options) tinyPolicy {
 	if o.Rank == 0 {
 		o.Rank, o.Alpha = 2, 5
 	}
-	m, err := model.Open(f, devicetest.NewOracle(), o)
+	o.MaxRows = 256
+	m, err := model.Open(f, float32Oracle{devicetest.NewOracle()}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,6 +117,18 @@ func (s *sums) look(o LossOptions, items []Item, entropy [][]float64) {
 	}
 }
 
+// merge adds the sums of another pass over the same batch. What is looked at and not
+// learnt from is the first pass's.
+func (s *sums) merge(t sums, first bool) {
+	if first {
+		*s = t
+		return
+	}
+	s.loss += t.loss
+	s.stats.Add(t.stats)
+	s.rows += t.rows
+}
+
 // show puts the sums into a step's event: means over tokens, NaN where there were none.
 func (s *sums) show(ev *Step) {
 	n, m := float64(s.tokens), float64(s.mismatch.Tokens)
