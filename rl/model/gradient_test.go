@@ -122,33 +122,36 @@ func TestSameGradients(t *testing.T) {
 // TestRecomputationIsBitwise compares gradients with layers kept, computed again, and some of each.
 func TestRecomputationIsBitwise(t *testing.T) {
 	for name, s := range shapes() {
-		t.Run(name, func(t *testing.T) {
-			path := s.write(t, 9)
-			groups := draw(s.vocabulary, 2, 4, 13)
-			run := func(o model.Options) (model.Plan, map[string][]float64) {
-				o.Rank, o.MaxRows, o.Block = 3, 50, 9
-				m := open(t, path, devicetest.NewOracle(), o)
-				stir(t, m, 3)
-				_, grads := accumulate(t, m, groups, [][]model.Part{whole(groups)})
-				return m.Plan(), grads
-			}
-			never, kept := run(model.Options{Recompute: model.Never})
-			always, again := run(model.Options{Recompute: model.Always})
-			some, mixed := run(model.Options{Memory: never.Bytes - 1})
-			if never.Recomputed != 0 || always.Recomputed != s.layers || some.Recomputed == 0 || some.Recomputed == s.layers {
-				t.Errorf("layers computed again: %d, %d, %d of %d", never.Recomputed, always.Recomputed, some.Recomputed, s.layers)
-			}
-			if !(always.Bytes < some.Bytes && some.Bytes < never.Bytes) {
-				t.Errorf("memory: never %d, some %d, always %d", never.Bytes, some.Bytes, always.Bytes)
-			}
-			for p, want := range kept {
-				for what, got := range map[string][]float64{"all": again[p], "some": mixed[p]} {
-					if !slices.Equal(got, want) {
-						t.Errorf("%s: other bits with %s layers computed again", p, what)
+		path := s.write(t, 9)
+		groups := draw(s.vocabulary, 2, 4, 13)
+		for on, device := range devices(t) {
+			t.Run(name+"/"+on, func(t *testing.T) {
+				run := func(o model.Options) (model.Plan, map[string][]float64) {
+					o.Rank, o.MaxRows, o.Block = 3, 50, 9
+					m := open(t, path, device(), o)
+					stir(t, m, 3)
+					_, grads := accumulate(t, m, groups, [][]model.Part{whole(groups)})
+					return m.Plan(), grads
+				}
+				never, kept := run(model.Options{Recompute: model.Never})
+				_, twice := run(model.Options{Recompute: model.Never})
+				always, again := run(model.Options{Recompute: model.Always})
+				some, mixed := run(model.Options{Memory: never.Bytes - 1})
+				if never.Recomputed != 0 || always.Recomputed != s.layers || some.Recomputed == 0 || some.Recomputed == s.layers {
+					t.Errorf("layers computed again: %d, %d, %d of %d", never.Recomputed, always.Recomputed, some.Recomputed, s.layers)
+				}
+				if !(always.Bytes < some.Bytes && some.Bytes < never.Bytes) {
+					t.Errorf("memory: never %d, some %d, always %d", never.Bytes, some.Bytes, always.Bytes)
+				}
+				for p, want := range kept {
+					for what, got := range map[string][]float64{"the same again": twice[p], "all layers computed again": again[p], "some": mixed[p]} {
+						if !slices.Equal(got, want) {
+							t.Errorf("%s: other bits with %s", p, what)
+						}
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

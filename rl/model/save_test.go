@@ -43,38 +43,41 @@ func train(t *testing.T, m *model.Model, groups []model.Group, steps int) {
 // went on.
 func TestSaveAndLoad(t *testing.T) {
 	for name, s := range shapes() {
-		t.Run(name, func(t *testing.T) {
-			path, dir := s.write(t, 1), filepath.Join(t.TempDir(), "run", "checkpoint")
-			o := model.Options{Rank: 2, Alpha: 0.3, Seed: 9, MaxRows: 60}
-			m := open(t, path, single{devicetest.NewOracle()}, o)
-			groups := draw(s.vocabulary, 2, 3, 5)
-			train(t, m, groups, 2)
-			if err := m.Save(dir); err != nil {
-				t.Fatal(err)
-			}
-			train(t, m, groups, 2)
-			o.Seed = 10
-			other := open(t, path, single{devicetest.NewOracle()}, o)
-			train(t, other, groups, 1)
-			accumulate(t, other, groups, [][]model.Part{whole(groups)}) // gradients that must not stay
-			if err := other.Load(dir); err != nil {
-				t.Fatal(err)
-			}
-			train(t, other, groups, 2)
-			params := other.Params()
-			for i, p := range m.Params() {
-				if !slices.Equal(p.Value(), params[i].Value()) {
-					t.Errorf("%s has other bits", p.Name)
+		path := s.write(t, 1)
+		for on, device := range devices(t) {
+			t.Run(name+"/"+on, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "run", "checkpoint")
+				o := model.Options{Rank: 2, Alpha: 0.3, Seed: 9, MaxRows: 60}
+				m := open(t, path, device(), o)
+				groups := draw(s.vocabulary, 2, 3, 5)
+				train(t, m, groups, 2)
+				if err := m.Save(dir); err != nil {
+					t.Fatal(err)
 				}
-			}
-			rows, identity, err := model.SavedPlan(dir)
-			if err != nil || rows != 60 || identity != m.Plan().Identity {
-				t.Errorf("saved plan: %d, %q, %v", rows, identity, err)
-			}
-			if files, _ := os.ReadDir(dir); len(files) != 2 {
-				t.Errorf("%v lie in the folder", files)
-			}
-		})
+				train(t, m, groups, 2)
+				o.Seed = 10
+				other := open(t, path, device(), o)
+				train(t, other, groups, 1)
+				accumulate(t, other, groups, [][]model.Part{whole(groups)}) // gradients that must not stay
+				if err := other.Load(dir); err != nil {
+					t.Fatal(err)
+				}
+				train(t, other, groups, 2)
+				params := other.Params()
+				for i, p := range m.Params() {
+					if !slices.Equal(p.Value(), params[i].Value()) {
+						t.Errorf("%s has other bits", p.Name)
+					}
+				}
+				rows, identity, err := model.SavedPlan(dir)
+				if err != nil || rows != 60 || identity != m.Plan().Identity {
+					t.Errorf("saved plan: %d, %q, %v", rows, identity, err)
+				}
+				if files, _ := os.ReadDir(dir); len(files) != 2 {
+					t.Errorf("%v lie in the folder", files)
+				}
+			})
+		}
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"longhand/rl/checkpoint"
+	"longhand/rl/cpu"
 	"longhand/rl/model"
+	"longhand/rl/model/devicetest"
 )
 
 // tiny is the shape of a random model, small enough for central differences.
@@ -115,6 +117,22 @@ func (s tiny) without(tensors []*checkpoint.Tensor) []*checkpoint.Tensor {
 		}
 	}
 	return kept
+}
+
+// devices are what the tests of equal bits run on: the oracle, whose parameters are held in
+// float32 as real devices do, and the processor.
+func devices(t testing.TB) map[string]func() model.Device {
+	return map[string]func() model.Device{
+		"oracle": func() model.Device { return single{devicetest.NewOracle()} },
+		"cpu": func() model.Device {
+			d, err := cpu.New(cpu.Options{Threads: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { d.Close() })
+			return d
+		},
+	}
 }
 
 // open opens a model's file on a device.
