@@ -15,27 +15,14 @@ var types = []checkpoint.Type{
 	checkpoint.IQ4_NL, checkpoint.Q4_K, checkpoint.Q5_K, checkpoint.Q6_K, checkpoint.IQ4_XS,
 }
 
-// matrixOf makes a random tensor. Of types that are read but not written, its
-// blocks are random bytes under a small scale.
+// matrixOf makes a random tensor.
 func matrixOf(typ checkpoint.Type, rows, cols int) *checkpoint.Tensor {
-	name := fmt.Sprintf("%s %d x %d", typ, rows, cols)
 	r := rand.New(rand.NewPCG(uint64(typ), uint64(rows*1000+cols)))
-	if typ != checkpoint.IQ4_NL && typ != checkpoint.IQ4_XS {
-		v := make([]float32, rows*cols)
-		for i := range v {
-			v[i] = float32(r.NormFloat64() / math.Sqrt(float64(cols)))
-		}
-		return checkpoint.NewTensor(name, typ, rows, cols, v)
+	v := make([]float32, rows*cols)
+	for i := range v {
+		v[i] = float32(r.NormFloat64() / math.Sqrt(float64(cols)))
 	}
-	data := make([]byte, int(typ.Bytes(cols))*rows)
-	block := int(typ.Bytes(typ.Block()))
-	for i := range data {
-		data[i] = byte(r.Uint32())
-		if i%block == 1 { // upper byte of the block's F16 scale: about 1/2000
-			data[i] = 0x10
-		}
-	}
-	return &checkpoint.Tensor{Name: name, Type: typ, Rows: rows, Cols: cols, Dims: []int{cols, rows}, Data: data}
+	return checkpoint.NewTensor(fmt.Sprintf("%s %d x %d", typ, rows, cols), typ, rows, cols, v)
 }
 
 // weights are what Linear, LinearT and Embed are tried with, and how many rows of
