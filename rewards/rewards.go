@@ -146,10 +146,21 @@ func spansOf(text string, base int, found []passage) []Span {
 	spans := make([]Span, 0, len(joined))
 	at, chars := 0, 0
 	for _, f := range joined {
-		from, to := min(max(base+f.start, at), len(text)), min(base+f.end, len(text))
+		from, to := whole(text, max(base+f.start, at)), whole(text, base+f.end)
 		chars += utf8.RuneCountInString(text[at:from])
 		at = from
 		spans = append(spans, Span{Start: chars, End: chars + utf8.RuneCountInString(text[from:max(from, to)]), Why: f.why})
 	}
 	return spans
+}
+
+// whole moves i back to where a character begins.
+func whole(text string, i int) int {
+	if i = max(min(i, len(text)), 0); i == len(text) {
+		return i
+	}
+	for i > 0 && !utf8.RuneStart(text[i]) {
+		i--
+	}
+	return i
 }
