@@ -286,6 +286,11 @@ func (p *Process) Embed(ctx context.Context, texts []string) ([][]float32, error
 	return found, nil
 }
 
+// Choose gives the probability of each answer to each question about a text.
+func (p *Process) Choose(ctx context.Context, prefix []int32, questions [][]int32, answers [][][]int32) ([][]float64, error) {
+	return remote[[][]float64](ctx, p, "choose", chooseParams{prefix, questions, answers})
+}
+
 // SetAdapter changes the adapter; "" takes it off. A child that is started
 // again has it from the beginning.
 func (p *Process) SetAdapter(ctx context.Context, path string) error {

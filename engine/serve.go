@@ -30,6 +30,7 @@ type opened interface {
 	Sample(ctx context.Context, requests []SampleRequest, n int, o SampleOptions) iter.Seq2[Completion, error]
 	Logprobs(ctx context.Context, prompt, completion []int32) ([]float32, error)
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
+	Choose(ctx context.Context, prefix []int32, questions [][]int32, answers [][][]int32) ([][]float64, error)
 	SetAdapter(ctx context.Context, path string) error
 	SaveState(ctx context.Context, path string) error
 	LoadState(ctx context.Context, path string) error
@@ -77,6 +78,11 @@ type (
 		N        int             `json:"n"`
 		Options  SampleOptions   `json:"options"`
 	}
+	chooseParams struct {
+		Prefix    []int32     `json:"prefix"`
+		Questions [][]int32   `json:"questions"`
+		Answers   [][][]int32 `json:"answers"`
+	}
 	nothing struct{}
 )
 
@@ -101,6 +107,10 @@ func (s *service) handle(ctx context.Context, c *child.Call) error {
 		return sample(ctx, c, m)
 	case "embed":
 		return answer(c, func(texts []string) ([][]float32, error) { return m.Embed(ctx, texts) })
+	case "choose":
+		return answer(c, func(p chooseParams) ([][]float64, error) {
+			return m.Choose(ctx, p.Prefix, p.Questions, p.Answers)
+		})
 	case "logprobs":
 		return answer(c, func(p logprobsParams) ([]float32, error) {
 			logps, err := m.Logprobs(ctx, p.Prompt, p.Completion)

@@ -231,6 +231,23 @@ func (m *toyModel) Embed(_ context.Context, texts []string) ([][]float32, error)
 	return found, nil
 }
 
+// Choose says what was asked: the lengths of the question and of each answer.
+func (m *toyModel) Choose(_ context.Context, prefix []int32, questions [][]int32, answers [][][]int32) ([][]float64, error) {
+	if len(prefix) == 0 {
+		return nil, errors.New("engine: choose: prefix, questions or answers are empty")
+	}
+	if len(prefix) > m.options.Context {
+		return nil, ErrContextFull
+	}
+	found := make([][]float64, len(questions))
+	for i, q := range questions {
+		for _, a := range answers {
+			found[i] = append(found[i], float64(len(q))/8+float64(len(a))/1024)
+		}
+	}
+	return found, nil
+}
+
 func (m *toyModel) SetAdapter(_ context.Context, path string) error {
 	if path == "wrong" {
 		return errors.New("engine: set adapter wrong: not made for this model")
