@@ -14,6 +14,14 @@ import (
 
 // dequant writes len(dst) numbers, whole blocks, of type t.
 func dequant(t Type, dst []float32, src []byte) {
+	if n := dequantVector(t, dst, src); n > 0 {
+		dst, src = dst[n:], src[t.Bytes(n):]
+	}
+	dequantLoops(t, dst, src)
+}
+
+// dequantLoops is dequant in plain Go.
+func dequantLoops(t Type, dst []float32, src []byte) {
 	switch t {
 	case F32:
 		dequantF32(dst, src)

@@ -114,21 +114,48 @@ func TestBrain(t *testing.T) {
 	}
 }
 
-// BenchmarkDequant gives GB/s of float32 on one core, from and into the cache.
-func BenchmarkDequant(b *testing.B) {
+// TestVectorsGiveTheBitsOfLoops compares the two ways on random blocks, whose halves may be anything, and
+// on rows that are not multiples of eight.
+func TestVectorsGiveTheBitsOfLoops(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
 	for _, typ := range types {
-		b.Run(typ.String(), func(b *testing.B) {
-			const n = 32 << 10
-			r := rand.New(rand.NewPCG(1, 2))
+		for _, blocks := range []int{1, 2, 3, 7, 8, 9, 31, 500} {
+			n := blocks * typ.Block()
 			src := make([]byte, typ.Bytes(n))
 			for i := range src {
-				src[i] = byte(r.Uint32()) & 0xbb // no infinite half
+				src[i] = byte(r.Uint32())
 			}
-			dst := make([]float32, n)
-			b.SetBytes(4 * n)
-			for b.Loop() {
-				dequant(typ, dst, src)
+			x, y := make([]float32, n+1), make([]float32, n+1)
+			x[n], y[n] = 42, 42 // which neither may touch
+			dequant(typ, x[:n], src)
+			dequantLoops(typ, y[:n], src)
+			for i := range x {
+				if math.Float32bits(x[i]) != math.Float32bits(y[i]) && (x[i] == x[i] || y[i] == y[i]) {
+					t.Fatalf("%s, %d blocks: number %d is %v instead of %v", typ, blocks, i, x[i], y[i])
+				}
 			}
-		})
+		}
+	}
+}
+
+// BenchmarkDequant gives GB/s of float32 on one core, from and into the cache; loops is without vector
+// instructions.
+func BenchmarkDequant(b *testing.B) {
+	for _, typ := range types {
+		const n = 8 << 10
+		r := rand.New(rand.NewPCG(1, 2))
+		src := make([]byte, typ.Bytes(n))
+		for i := range src {
+			src[i] = byte(r.Uint32()) & 0xbb // no infinite half
+		}
+		dst := make([]float32, n)
+		for name, do := range map[string]func(Type, []float32, []byte){"": dequant, "-loops": dequantLoops} {
+			b.Run(typ.String()+name, func(b *testing.B) {
+				b.SetBytes(4 * n)
+				for b.Loop() {
+					do(typ, dst, src)
+				}
+			})
+		}
 	}
 }
