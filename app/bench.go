@@ -18,7 +18,8 @@ import (
 
 // benchCmd is "longhand bench".
 type benchCmd struct {
-	Draft benchDraftCmd `cmd:"" help:"Speed of drafting: sampling, child process and journal included."`
+	Draft  benchDraftCmd  `cmd:"" help:"Speed of drafting: sampling, child process and journal included."`
+	Sample benchSampleCmd `cmd:"" help:"Speed of drawing groups of completions, as training does."`
 }
 
 // benchDraftCmd measures generation as a draft does it.
@@ -56,14 +57,8 @@ func (c *benchDraftCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	path := ""
-	if c.Shape == "" {
-		path, _, err = e.model(c.Model)
-	} else {
-		var remove func()
-		path, remove, err = shapeFile(c.Shape)
-		defer remove()
-	}
+	path, remove, err := benchModel(e, c.Model, c.Shape)
+	defer remove()
 	if err != nil {
 		return err
 	}
@@ -73,6 +68,16 @@ func (c *benchDraftCmd) Run(e *env) error {
 		}
 	}
 	return nil
+}
+
+// benchModel finds the model to measure, or makes one of a shape for the time of
+// the run.
+func benchModel(e *env, model, shape string) (path string, remove func(), err error) {
+	if shape != "" {
+		return shapeFile(shape)
+	}
+	path, _, err = e.model(model)
+	return path, func() {}, err
 }
 
 // shapeFile writes a model of random weights for the time of the run.
@@ -112,7 +117,7 @@ func (c *benchDraftCmd) measure(e *env, path, folder string, depth int) error {
 			theirs, ratios = append(theirs, their), append(ratios, gen/their)
 		}
 	}
-	if err := c.show(e, m, ours); err != nil {
+	if err := showMeasured(e, m, ours, c.JSON); err != nil {
 		return err
 	}
 	for _, more := range []struct {
@@ -121,7 +126,7 @@ func (c *benchDraftCmd) measure(e *env, path, folder string, depth int) error {
 	}{{"prompt", "tokens/s", prompt}, {"llama-bench", "tokens/s", theirs}, {"ratio", "generate / llama-bench", ratios}} {
 		m.Name, m.Unit = more.name, more.unit
 		if len(more.values) > 0 {
-			if err := c.show(e, m, more.values); err != nil {
+			if err := showMeasured(e, m, more.values, c.JSON); err != nil {
 				return err
 			}
 		}
@@ -129,15 +134,16 @@ func (c *benchDraftCmd) measure(e *env, path, folder string, depth int) error {
 	return nil
 }
 
-func (c *benchDraftCmd) show(e *env, m measured, values []float64) error {
+// showMeasured prints the median of the runs, and the lowest and highest.
+func showMeasured(e *env, m measured, values []float64, asJSON bool) error {
 	slices.Sort(values)
 	m.Value, m.Low, m.High = values[len(values)/2], values[0], values[len(values)-1]
 	m.Seconds = float64(m.Tokens) / m.Value
-	if c.JSON {
+	if asJSON {
 		return e.line("bench", m)
 	}
-	_, err := fmt.Fprintf(e.stdout, "%-12s depth %-5d %9.3f %s (%.3f to %.3f in %d runs, %d tokens, %d threads, %s)\n",
-		m.Name, m.Depth, m.Value, m.Unit, m.Low, m.High, len(values), m.Tokens, m.Threads, m.Model)
+	_, err := fmt.Fprintf(e.stdout, "%-20s slots %-3d depth %-5d %9.3f %s (%.3f to %.3f in %d runs, %d tokens, %d threads, %s)\n",
+		m.Name, m.Slots, m.Depth, m.Value, m.Unit, m.Low, m.High, len(values), m.Tokens, m.Threads, m.Model)
 	return err
 }
 
