@@ -118,6 +118,11 @@ func (c *config) readSizes(f *checkpoint.File) error {
 	if wrong != nil {
 		return wrong
 	}
+	return c.checkSizes(f, values)
+}
+
+// checkSizes refuses sizes that do not go together, and reads the norms' epsilon.
+func (c *config) checkSizes(f *checkpoint.File, values int) error {
 	if c.heads%c.kvHeads != 0 {
 		return fmt.Errorf("model: %d heads cannot share %d key heads evenly", c.heads, c.kvHeads)
 	}

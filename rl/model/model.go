@@ -123,12 +123,9 @@ func Open(f *checkpoint.File, d Device, o Options) (*Model, error) {
 	m.allocate(&m.buffers, m.plan.MaxRows, m.plan.Block, m.plan.Recomputed)
 	if err := m.drawOrTake(); err != nil {
 		m.Close()
-		return nil, err
-	}
-	if err := d.Sync(); err != nil {
-		m.Close()
 		return nil, fmt.Errorf("model: load %s: %w", f.Path(), err)
 	}
+	m.opts.Adapter = nil // it is on the device now
 	return m, nil
 }
 
@@ -140,24 +137,10 @@ func (o *Options) complete(cfg *config) error {
 	if o.MaxRows > 1<<24 {
 		return fmt.Errorf("model: micro-batches of %d rows are more than anything holds", o.MaxRows)
 	}
-	if a := o.Adapter; a != nil {
-		if err := cfg.checkAdapter(a); err != nil {
+	if o.Adapter != nil {
+		if err := o.follow(o.Adapter, cfg); err != nil {
 			return err
 		}
-		alpha := float64(a.Alpha)
-		if alpha == 0 {
-			alpha = float64(a.Rank) // llama.cpp: without alpha the scale is 1
-		}
-		if !(alpha > 0 && alpha < 1e6) {
-			return fmt.Errorf("model: the adapter has alpha %g", alpha)
-		}
-		if o.Rank != 0 && o.Rank != a.Rank {
-			return fmt.Errorf("model: the adapter has rank %d, not %d", a.Rank, o.Rank)
-		}
-		if o.Alpha != 0 && float32(o.Alpha) != float32(alpha) {
-			return fmt.Errorf("model: the adapter has alpha %g, not %g", alpha, o.Alpha)
-		}
-		o.Rank, o.Alpha = a.Rank, alpha
 	}
 	if o.Rank == 0 {
 		o.Rank = 16
@@ -168,6 +151,29 @@ func (o *Options) complete(cfg *config) error {
 	if most := max(cfg.width, 256); o.Rank > most {
 		return fmt.Errorf("model: rank %d is more than %d", o.Rank, most)
 	}
+	return nil
+}
+
+// follow takes rank and alpha from an adapter, which must fit the model, and the options where they
+// say something.
+func (o *Options) follow(a *checkpoint.Adapter, cfg *config) error {
+	if err := cfg.checkAdapter(a); err != nil {
+		return err
+	}
+	alpha := float64(a.Alpha)
+	if alpha == 0 {
+		alpha = float64(a.Rank) // llama.cpp: without alpha the scale is 1
+	}
+	if !(alpha > 0 && alpha < 1e6) {
+		return fmt.Errorf("model: the adapter has alpha %g", alpha)
+	}
+	if o.Rank != 0 && o.Rank != a.Rank {
+		return fmt.Errorf("model: the adapter has rank %d, not %d", a.Rank, o.Rank)
+	}
+	if o.Alpha != 0 && float32(o.Alpha) != float32(alpha) {
+		return fmt.Errorf("model: the adapter has alpha %g, not %g", alpha, o.Alpha)
+	}
+	o.Rank, o.Alpha = a.Rank, alpha
 	return nil
 }
 

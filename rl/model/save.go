@@ -64,22 +64,9 @@ func (m *Model) Load(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := m.cfg.checkAdapter(a); err != nil {
-		return err
-	}
-	if a.Rank != m.opts.Rank || a.Alpha != float32(m.opts.Alpha) {
-		return fmt.Errorf("model: %s has rank %d and alpha %g, the run %d and %g", dir, a.Rank, a.Alpha, m.opts.Rank, m.opts.Alpha)
-	}
-	arrays, meta, err := checkpoint.ReadSafetensors(filepath.Join(dir, optimizerFile))
+	arrays, step, err := m.readMoments(dir, a)
 	if err != nil {
 		return err
-	}
-	step, err := strconv.Atoi(meta["step"])
-	if err != nil || step < 0 {
-		return fmt.Errorf("model: %s of %s has no step", optimizerFile, dir)
-	}
-	if meta["adapter_sha256"] != hash(a) {
-		return fmt.Errorf("model: %s and %s of %s are of different steps", adapterFile, optimizerFile, dir)
 	}
 	given := map[string][]float32{}
 	for _, p := range a.Pairs {
@@ -105,6 +92,27 @@ func (m *Model) Load(dir string) error {
 		return fmt.Errorf("model: load: %w", err)
 	}
 	return nil
+}
+
+// readMoments reads a folder's optimizer, which must be of the same step as its adapter.
+func (m *Model) readMoments(dir string, a *checkpoint.Adapter) (arrays map[string]checkpoint.Array, step int, err error) {
+	if err := m.cfg.checkAdapter(a); err != nil {
+		return nil, 0, err
+	}
+	if a.Rank != m.opts.Rank || a.Alpha != float32(m.opts.Alpha) {
+		return nil, 0, fmt.Errorf("model: %s has rank %d and alpha %g, the run %d and %g", dir, a.Rank, a.Alpha, m.opts.Rank, m.opts.Alpha)
+	}
+	arrays, meta, err := checkpoint.ReadSafetensors(filepath.Join(dir, optimizerFile))
+	if err != nil {
+		return nil, 0, err
+	}
+	if step, err = strconv.Atoi(meta["step"]); err != nil || step < 0 {
+		return nil, 0, fmt.Errorf("model: %s of %s has no step", optimizerFile, dir)
+	}
+	if meta["adapter_sha256"] != hash(a) {
+		return nil, 0, fmt.Errorf("model: %s and %s of %s are of different steps", adapterFile, optimizerFile, dir)
+	}
+	return arrays, step, nil
 }
 
 // SavedPlan reads from a folder of Save what the run's micro-batches were cut by, and the
