@@ -27,7 +27,7 @@ var may = map[string]struct{ ours, foreign string }{
 	"app/draft":           {"engine rewards", "github.com/clipperhouse/uax29/v2"},
 	"app/store":           {"app/draft rewards", "github.com/dgraph-io/badger/v4 github.com/klauspost/compress"},
 	"app/export":          {"app/draft", "github.com/yuin/goldmark codeberg.org/go-pdf/fpdf"},
-	"rl":                  {"engine engine/child rewards rl/model", ""},
+	"rl":                  {"engine engine/child rewards rl/model", "golang.org/x/image"}, // the letters of a plot
 	"rl/checkpoint":       {"", "golang.org/x/sys"},
 	"rl/model":            {"rl/checkpoint", ""},
 	"rl/model/devicetest": {"rl/checkpoint rl/model", ""},

@@ -32,6 +32,9 @@ func (t *training) preflight(ctx context.Context) error {
 	if err == nil && float64(ev.Mismatch) > mismatchLimit {
 		err = fmt.Errorf("rl: sampler and trainer do not compute the same: their log-probabilities differ by %.2f nat a token", ev.Mismatch)
 	}
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
 	if err != nil {
 		ev.Message = err.Error()
 		if told := t.emit(ev); told != nil {
@@ -91,10 +94,14 @@ func (t *training) probe(ctx context.Context, ev *Preflight) error {
 		return err
 	}
 	scoring := time.Since(begin).Seconds()
-	tokens, first := 0, 0
+	tokens, first, expected := 0, 0, 0
 	for i, g := range groups {
 		for _, c := range g.completions {
 			tokens += len(c.Tokens)
+			expected += len(c.Tokens)
+			if !c.Finished { // the probe cut it: it may end anywhere from here to the cap
+				expected += (t.job.MaxTokens - len(c.Tokens)) / 2
+			}
 			if i == 0 {
 				first += len(c.Tokens)
 			}
@@ -104,9 +111,9 @@ func (t *training) probe(ctx context.Context, ev *Preflight) error {
 	if err != nil {
 		return err
 	}
-	n := float64(tokens)
-	ev.ProbeTokens, ev.TokensPerStep = tokens, tokens
-	ev.Rollout, ev.Score, ev.Train = Number(1000*rollout/n), Number(1000*scoring/float64(first)), Number(1000*training/float64(rows))
+	ev.ProbeTokens, ev.TokensPerStep = tokens, expected
+	ev.Rollout, ev.Score, ev.Train = Number(1000*rollout/float64(tokens)), Number(1000*scoring/float64(first)), Number(1000*training/float64(rows))
+	n := float64(expected)
 	all := n
 	for _, g := range groups {
 		all += float64(len(g.ids))

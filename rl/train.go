@@ -24,7 +24,7 @@ type Parts struct {
 
 // Train runs a job: preflight, warm-up, GRPO, with evaluations and checkpoints. It
 // yields what happens; the last thing yielded is an error if there is one. Cancelling ctx stops
-// after the step in hand, with a checkpoint and a Finished that says Stopped; breaking off the
+// after the step in hand, or within an evaluation, with a checkpoint and a Finished that says Stopped; breaking off the
 // loop stops where it is, and what came after the last checkpoint is lost.
 //
 // The same job and parts give the same bits, also when the run is killed at any moment and
@@ -93,13 +93,17 @@ func (t *training) run(ctx context.Context) error {
 	if err := t.start(work); err != nil {
 		return err
 	}
-	if err := t.preflight(work); err != nil {
-		return err
+	stopped := false
+	err := t.preflight(ctx)
+	if err == nil {
+		err = t.restore(work)
 	}
-	if err := t.restore(work); err != nil {
-		return err
+	if err == nil {
+		stopped, err = t.phases(ctx, work)
 	}
-	stopped, err := t.phases(ctx, work)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		stopped, err = true, nil // a probe or an evaluation was left, which is made anew
+	}
 	if err != nil {
 		return t.because(err)
 	}
@@ -117,7 +121,7 @@ func (t *training) because(err error) error {
 // phases are the warm-up and then GRPO, with the evaluations between them.
 func (t *training) phases(ctx, work context.Context) (stopped bool, err error) {
 	if t.state.Step == 0 && (t.state.Phase == phaseWarmup || t.job.WarmupSteps == 0) {
-		if err := t.evaluate(work, "base"); err != nil {
+		if err := t.evaluate(ctx, "base"); err != nil {
 			return false, err
 		}
 	}
@@ -130,18 +134,18 @@ func (t *training) phases(ctx, work context.Context) (stopped bool, err error) {
 		}
 	}
 	if t.state.Step == 0 && t.job.WarmupSteps > 0 {
-		if err := t.evaluate(work, "warmup"); err != nil {
+		if err := t.evaluate(ctx, "warmup"); err != nil {
 			return false, err
 		}
 	}
-	if err := t.evaluateIfDue(work); err != nil { // the run was killed before it could
+	if err := t.evaluateIfDue(ctx); err != nil { // the run was killed before it could
 		return false, err
 	}
 	stopped, err = t.steps(ctx, t.job.Steps, func() error {
 		if err := t.step(work); err != nil {
 			return err
 		}
-		return t.evaluateIfDue(work)
+		return t.evaluateIfDue(ctx)
 	})
 	if err != nil {
 		return false, err

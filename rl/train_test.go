@@ -264,6 +264,30 @@ func TestTrainStops(t *testing.T) {
 	}
 }
 
+// Cancelled before the first step, or within an evaluation, it stops at once.
+func TestTrainStopsBetweenSteps(t *testing.T) {
+	path := writeTiny(t)
+	for after, want := range map[string]int{"started": 0, "checkpoint": 2} { // behind the first is the preflight, behind that of a step its evaluation
+		j, parts := tinyJob(t, path)
+		j.Warmup, j.WarmupSteps = "", 0
+		ctx, cancel := context.WithCancel(context.Background())
+		all, err := follow(ctx, j, parts, func(ev Event) bool {
+			if ev.event() == after {
+				cancel()
+			}
+			return false
+		})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, ok := all[len(all)-1].(Finished)
+		if !ok || !last.Stopped || last.Step != want || all[len(all)-2].event() != after {
+			t.Errorf("%v, %+v", kinds(all), last)
+		}
+	}
+}
+
 // The method learns: the letters that are rewarded become more.
 func TestTrainLearns(t *testing.T) {
 	path := writeTiny(t)
