@@ -59,11 +59,11 @@ func (v *variation) hosts() []*host {
 	for _, o := range v.op.operands {
 		kind := o.kind(v.kinds)
 		h := &host{kind: kind, rows: o.rows, cols: o.cols, guests: []guest{{operand: o}}}
-		switch {
-		case v.place == inside:
+		switch v.place {
+		case inside:
 			h.rows, h.cols = above+o.rows+below, left+o.cols+right
 			h.guests[0].row, h.guests[0].col = above, left
-		case v.place == beside:
+		case beside:
 			if to := fitting(list, kind, o.rows); to != nil {
 				to.guests = append(to.guests, guest{operand: o, col: to.cols})
 				to.cols += o.cols
