@@ -35,7 +35,7 @@ func ReadAdapter(path string) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.unmap()
 	a, err := f.adapter()
 	if err == nil {
 		err = f.Err()
@@ -120,6 +120,9 @@ func (a *Adapter) check() error {
 			return fmt.Errorf("the adapter has two pairs for %.100q", p.Name)
 		}
 		seen[p.Name] = true
+		if p.Name == "token_embd.weight" || strings.HasSuffix(p.Name, "_norm.weight") {
+			return fmt.Errorf("the adapter has a pair for %.100q, which llama.cpp would not apply as it does others", p.Name)
+		}
 		if p.In <= 0 || p.Out <= 0 || len(p.A) != a.Rank*p.In || len(p.B) != p.Out*a.Rank {
 			return fmt.Errorf("the pair of %.100q, %d to %d, has %d and %d numbers at rank %d", p.Name, p.In, p.Out, len(p.A), len(p.B), a.Rank)
 		}
@@ -181,8 +184,11 @@ func (a *Adapter) WriteGGUF(path string, typ Type) error {
 		fileType = 1
 	}
 	entries := []Entry{
-		{"general.architecture", a.Architecture}, {"general.type", "adapter"}, {"adapter.type", "lora"},
-		{"adapter.lora.alpha", a.Alpha}, {"general.file_type", fileType},
+		{"general.architecture", a.Architecture},
+		{"general.type", "adapter"},
+		{"adapter.type", "lora"},
+		{"adapter.lora.alpha", a.Alpha},
+		{"general.file_type", fileType},
 	}
 	if a.Base != "" {
 		entries = append(entries, Entry{"general.base_model.count", uint32(1)}, Entry{"general.base_model.0.name", a.Base})

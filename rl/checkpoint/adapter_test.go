@@ -16,19 +16,29 @@ var modules = []struct {
 	name    string
 	in, out int
 }{
-	{"attn_q", 64, 64}, {"attn_k", 64, 32}, {"attn_v", 64, 32}, {"attn_output", 64, 64},
-	{"ffn_gate", 64, 96}, {"ffn_up", 64, 96}, {"ffn_down", 96, 64},
+	{"attn_q", 64, 64},
+	{"attn_k", 64, 32},
+	{"attn_v", 64, 32},
+	{"attn_output", 64, 64},
+	{"ffn_gate", 64, 96},
+	{"ffn_up", 64, 96},
+	{"ffn_down", 96, 64},
 }
 
 // tinyBase writes a base of two layers, 4 heads of 16, 2 of them for keys, in the given type.
 func tinyBase(t testing.TB, architecture string, typ Type) *File {
 	t.Helper()
 	entries := []Entry{
-		{"general.architecture", architecture}, {"general.name", "tiny"}, {"general.file_type", uint32(2)}, {architecture + ".block_count", uint32(2)},
-		{architecture + ".attention.head_count", uint32(4)}, {architecture + ".attention.head_count_kv", uint32(2)},
-		{"general.source.repo_url", "https://huggingface.co/someone/tiny"}, {"tokens", []string{"a", "b"}},
+		{"general.architecture", architecture},
+		{"general.name", "tiny"},
+		{"general.file_type", uint32(2)},
+		{architecture + ".block_count", uint32(2)},
+		{architecture + ".attention.head_count", uint32(4)},
+		{architecture + ".attention.head_count_kv", uint32(2)},
+		{"general.source.repo_url", "https://huggingface.co/someone/tiny"},
+		{"tokens", []string{"a", "b"}},
 	}
-	tensors := []*Tensor{NewTensor("token_embd.weight", Q8_0, 10, 64, gaussian(1, 640))}
+	tensors := []*Tensor{NewTensor("token_embd.weight", Q8_0, 10, 64, gaussian(1, 640)), NewTensor("output.weight", Q8_0, 10, 64, gaussian(2, 640))}
 	for layer := range 2 {
 		for i, m := range modules {
 			x := gaussian(uint64(100*layer+i), m.in*m.out)
@@ -129,6 +139,7 @@ func TestWrongAdaptersGiveASentence(t *testing.T) {
 		"empty":           {good, nil, "the adapter is empty"},
 		"only a":          {good, pair[:1], `"x.lora_a" has no lora_b`},
 		"only b":          {good, pair[1:], `"x.lora_b" has no lora_a`},
+		"embedding":       {good, loraTensors("token_embd.weight", 2), `a pair for "token_embd.weight", which llama.cpp would not apply`},
 		"a norm":          {good, append(slices.Clone(pair), NewTensor("y_norm.weight", F32, 1, 8, gaussian(1, 8))), `"y_norm.weight" is neither`},
 		"two ranks":       {good, append(slices.Clone(pair), other...), "the ranks of \"y\" are 3 and 3, others' are 4"},
 		"no match":        {good, []*Tensor{pair[0], NewTensor("x.lora_b", F32, 6, 3, gaussian(2, 18))}, "the ranks of \"x\" are 4 and 3"},
@@ -162,4 +173,66 @@ func TestWrongAdaptersGiveASentence(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("what is refused was written")
 	}
+}
+
+// adapterBytes is a small adapter's file.
+func adapterBytes(t testing.TB) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.gguf")
+	a := &Adapter{Architecture: "llama", Rank: 2, Alpha: 4, Base: "b", Pairs: []Pair{{Name: "blk.0.attn_q.weight", In: 4, Out: 3, A: gaussian(1, 8), B: gaussian(2, 6)}}}
+	if err := a.WriteGGUF(path, F32); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// readBytes takes the bytes of a file as an adapter.
+func readBytes(data []byte) (*Adapter, error) {
+	h, err := parseHeader(data)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: "x", header: h, byName: map[string]*Tensor{}}
+	if err := f.take(h); err != nil {
+		return nil, err
+	}
+	return f.adapter()
+}
+
+// TestMutantAdapters changes a small adapter 1,000 times: what is taken holds together.
+func TestMutantAdapters(t *testing.T) {
+	data := adapterBytes(t)
+	taken := 0
+	for seed := range uint64(1000) {
+		a, err := readBytes(mutate(data, seed))
+		switch {
+		case err != nil && strings.Contains(err.Error(), "\n"):
+			t.Errorf("mutant %d: not one line: %q", seed, err)
+		case err == nil:
+			taken++
+			if err := a.check(); err != nil {
+				t.Errorf("mutant %d was taken: %v", seed, err)
+			}
+		}
+	}
+	if taken == 0 || taken > 700 {
+		t.Errorf("%d of 1,000 were taken", taken)
+	}
+}
+
+func FuzzAdapter(f *testing.F) {
+	data := adapterBytes(f)
+	f.Add(data)
+	for seed := range uint64(50) {
+		f.Add(mutate(data, seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if a, err := readBytes(data); err == nil && a.check() != nil {
+			t.Errorf("it was taken: %v", a.check())
+		}
+	})
 }

@@ -41,6 +41,9 @@ func (f *File) read(do func()) error {
 	return err
 }
 
+// look is read for what does without the error.
+func (f *File) look(do func()) { _ = f.read(do) }
+
 // Err is the error that reading the file met since Open: it was cut, or the disk failed.
 // Tensor data read then is NaN, header values are missing.
 func (f *File) Err() error {

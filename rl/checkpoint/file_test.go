@@ -26,8 +26,10 @@ func TestGGUFHeaderIsRead(t *testing.T) {
 			t.Errorf("%s is %d, %v", key, n, ok)
 		}
 	}
-	for key, want := range map[string]float64{"test.int8": -100, "test.int16": -30000, "test.int32": -2000000000, "test.int64": -1 << 62,
-		"test.float32": float64(float32(0.1)), "test.float64": 0.1, "test.uint8": 200, "test.uint64": 1 << 63} {
+	for key, want := range map[string]float64{
+		"test.int8": -100, "test.int16": -30000, "test.int32": -2000000000, "test.int64": -1 << 62,
+		"test.float32": float64(float32(0.1)), "test.float64": 0.1, "test.uint8": 200, "test.uint64": 1 << 63,
+	} {
 		if x, ok := f.Float(key); x != want || !ok {
 			t.Errorf("%s is %v, %v", key, x, ok)
 		}

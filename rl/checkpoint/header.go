@@ -113,18 +113,8 @@ func (c *cursor) text(what string, limit uint64) string {
 // It allocates in proportion to the keys and tensors that are there.
 func parseHeader(data []byte) (*header, error) {
 	c := &cursor{data: data}
-	if len(data) < 4 || string(data[:4]) != "GGUF" {
-		return nil, errors.New("it is not a GGUF file")
-	}
-	if len(data) < 24 {
-		return nil, errors.New("the file is cut in its first line")
-	}
-	c.at = 4
-	switch v := c.u32(); {
-	case v&0xffff == 0 && v != 0:
-		return nil, errors.New("the file is big-endian; little-endian ones are read")
-	case v != 2 && v != 3:
-		return nil, fmt.Errorf("it is of GGUF version %d; 2 and 3 are read", v)
+	if err := c.begin(); err != nil {
+		return nil, err
 	}
 	tensors, values := c.u64(), c.u64()
 	if tensors > maxTensors || values > maxValues {
@@ -152,6 +142,24 @@ func parseHeader(data []byte) (*header, error) {
 		return nil, c.err
 	}
 	return h, nil
+}
+
+// begin reads the magic and the version.
+func (c *cursor) begin() error {
+	if len(c.data) < 4 || string(c.data[:4]) != "GGUF" {
+		return errors.New("it is not a GGUF file")
+	}
+	if len(c.data) < 24 {
+		return errors.New("the file is cut in its first line")
+	}
+	c.at = 4
+	switch v := c.u32(); {
+	case v&0xffff == 0 && v != 0:
+		return errors.New("the file is big-endian; little-endian ones are read")
+	case v != 2 && v != 3:
+		return fmt.Errorf("it is of GGUF version %d; 2 and 3 are read", v)
+	}
+	return nil
 }
 
 // alignment is that of the tensor data: 32 unless general.alignment says otherwise.

@@ -18,8 +18,13 @@ func small(t testing.TB) []byte {
 	path := filepath.Join(t.TempDir(), "small.gguf")
 	x := gaussian(1, 512)
 	err := Write(path, []Entry{
-		{"general.architecture", "llama"}, {"general.alignment", uint32(32)}, {"llama.block_count", uint32(1)}, {"llama.eps", float32(1e-5)},
-		{"tokens", []string{"a", "b", ""}}, {"kinds", []int32{1, -1}}, {"yes", true},
+		{"general.architecture", "llama"},
+		{"general.alignment", uint32(32)},
+		{"llama.block_count", uint32(1)},
+		{"llama.eps", float32(1e-5)},
+		{"tokens", []string{"a", "b", ""}},
+		{"kinds", []int32{1, -1}},
+		{"yes", true},
 	}, []*Tensor{NewTensor("token_embd.weight", Q4_0, 2, 32, x[:64]), NewTensor("norm", F32, 1, 8, x[:8]), NewTensor("q", Q6_K, 1, 256, x[:256]), NewTensor("f", F16, 4, 4, x[:16])})
 	if err != nil {
 		t.Fatal(err)

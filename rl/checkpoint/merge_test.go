@@ -46,9 +46,18 @@ func TestMerge(t *testing.T) {
 		want Type
 		off  float64 // of the weights' size 0.05, at most
 	}{
-		{F32, MergeKeep, F32, 1e-7}, {F16, MergeKeep, F16, 1e-3}, {BF16, MergeKeep, BF16, 5e-3}, {Q8_0, MergeKeep, Q8_0, 0.01},
-		{Q4_0, MergeKeep, Q4_0, 0.1}, {Q4_1, MergeKeep, Q4_1, 0.1}, {Q5_0, MergeKeep, Q5_0, 0.06}, {Q5_1, MergeKeep, Q5_1, 0.06},
-		{IQ4_NL, MergeKeep, IQ4_NL, 0.1}, {Q4_0, MergeF16, F16, 1e-3}, {Q4_1, MergeQ8_0, Q8_0, 0.01}, {F32, MergeF16, F16, 1e-3},
+		{F32, MergeKeep, F32, 1e-7},
+		{F16, MergeKeep, F16, 1e-3},
+		{BF16, MergeKeep, BF16, 5e-3},
+		{Q8_0, MergeKeep, Q8_0, 0.01},
+		{Q4_0, MergeKeep, Q4_0, 0.1},
+		{Q4_1, MergeKeep, Q4_1, 0.1},
+		{Q5_0, MergeKeep, Q5_0, 0.06},
+		{Q5_1, MergeKeep, Q5_1, 0.06},
+		{IQ4_NL, MergeKeep, IQ4_NL, 0.1},
+		{Q4_0, MergeF16, F16, 1e-3},
+		{Q4_1, MergeQ8_0, Q8_0, 0.01},
+		{F32, MergeF16, F16, 1e-3},
 	} {
 		base := tinyBase(t, "llama", c.base)
 		a := tinyAdapter(base, 4, 0.002) // the change is a tenth of the weights or so

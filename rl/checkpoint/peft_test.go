@@ -153,7 +153,7 @@ func TestWrongPEFTFoldersGiveASentence(t *testing.T) {
 	for name, change := range map[string]func(a *Adapter){
 		`the base has no tensor "blk.9.attn_q.weight"`: func(a *Adapter) { a.Pairs[0].Name = "blk.9.attn_q.weight" },
 		`PEFT folders have no place here`: func(a *Adapter) {
-			a.Pairs[0] = Pair{Name: "token_embd.weight", In: 64, Out: 10, A: make([]float32, 256), B: make([]float32, 40)}
+			a.Pairs[0] = Pair{Name: "output.weight", In: 64, Out: 10, A: make([]float32, 256), B: make([]float32, 40)}
 		},
 		`is for the architecture "qwen2"`: func(a *Adapter) { a.Architecture = "qwen2" },
 		`goes from 64 to 32, the base's from 64 to 64`: func(a *Adapter) {

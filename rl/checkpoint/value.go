@@ -14,7 +14,7 @@ func (f *File) Uint(key string) (n uint64, ok bool) {
 	if !there || v.array {
 		return 0, false
 	}
-	f.read(func() {
+	f.look(func() {
 		var signed int64
 		if n, signed, ok = integer(v.kind, v.data); signed < 0 {
 			n, ok = 0, false
@@ -29,7 +29,7 @@ func (f *File) Float(key string) (x float64, ok bool) {
 	if !there || v.array {
 		return 0, false
 	}
-	f.read(func() { x, ok = number(v.kind, v.data) })
+	f.look(func() { x, ok = number(v.kind, v.data) })
 	return x, ok
 }
 
@@ -39,7 +39,7 @@ func (f *File) Text(key string) (s string, ok bool) {
 	if !there || v.array || v.kind != kString {
 		return "", false
 	}
-	f.read(func() { s, ok = string(v.data), true })
+	f.look(func() { s, ok = string(v.data), true })
 	return s, ok
 }
 
@@ -49,7 +49,7 @@ func (f *File) Bool(key string) (b, ok bool) {
 	if !there || v.array || v.kind != kBool {
 		return false, false
 	}
-	f.read(func() { b, ok = v.data[0] != 0, true })
+	f.look(func() { b, ok = v.data[0] != 0, true })
 	return b, ok
 }
 
@@ -59,7 +59,7 @@ func (f *File) Floats(key string) (list []float64, ok bool) {
 	if !there || !v.array || kindBytes[v.kind] == 0 || v.kind == kBool {
 		return nil, false
 	}
-	f.read(func() {
+	f.look(func() {
 		list = make([]float64, v.n)
 		size := int(kindBytes[v.kind])
 		for i := range list {
@@ -76,7 +76,7 @@ func (f *File) Texts(key string) (list []string, ok bool) {
 	if !there || !v.array || v.kind != kString {
 		return nil, false
 	}
-	f.read(func() {
+	f.look(func() {
 		list = make([]string, v.n)
 		c := cursor{data: v.data} // parseHeader went through it before
 		for i := range list {

@@ -63,7 +63,7 @@ func (t *Tensor) copyRow(dst []byte, row int) {
 		copy(dst, src)
 		return
 	}
-	_ = t.file.read(func() { copy(dst, src) }) // Err keeps it
+	t.file.look(func() { copy(dst, src) })
 }
 
 // padding is what follows n bytes up to a multiple of align.
