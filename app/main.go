@@ -27,6 +27,8 @@ type cli struct {
 	Draft  draftCmd  `cmd:"" help:"Plan and write a long document."`
 	Models modelsCmd `cmd:"" help:"List, recommend, fetch, import, verify and remove models."`
 	Doctor doctorCmd `cmd:"" help:"Say what works on this machine and what to do if it does not."`
+	Train  trainCmd  `cmd:"" help:"Train a model on your own prompts, by the rewards."`
+	Export exportCmd `cmd:"" help:"Take a checkpoint out of Longhand."`
 	Bench  benchCmd  `cmd:"" help:"Measure speed."`
 	Engine engineCmd `cmd:"" hidden:"" help:"Serve a model to a parent process."`
 
@@ -74,7 +76,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
 	status := -1
 	parser := kong.Must(&c, kong.Name("longhand"), kong.Description("A writing assistant for very long documents. Nothing leaves this machine."),
-		kong.Vars{"version": version}, kong.Writers(stdout, stderr), kong.Exit(func(s int) { status = s }), kong.UsageOnError(),
+		trainVars(), kong.Vars{"version": version}, kong.Writers(stdout, stderr), kong.Exit(func(s int) { status = s }), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	k, err := parser.Parse(args)
 	if status >= 0 { // help or version was asked for
