@@ -10,24 +10,24 @@ const margin = 0.05
 
 // TestCheatsDoNotPay scores each cheat and the honest text for the same prompt.
 func TestCheatsDoNotPay(t *testing.T) {
-	honest := map[string]sample{}
+	honest := map[string]Sample{}
 	for _, s := range readSamples(t, "honest") {
-		honest[s.name] = s
+		honest[s.Name] = s
 	}
 	for _, cheat := range readSamples(t, "cheats") {
-		h, ok := honest[cheat.honest]
+		h, ok := honest[cheat.Honest]
 		if !ok {
-			t.Errorf("%s: there is no honest text %q", cheat.name, cheat.honest)
+			t.Errorf("%s: there is no honest text %q", cheat.Name, cheat.Honest)
 			continue
 		}
-		if cheat.needs != "" {
+		if cheat.Needs != "" {
 			continue
 		}
-		good, err := pure.Score(t.Context(), h.prompt, Completion{h.text, true})
+		good, err := pure.Score(t.Context(), h.Prompt, Completion{h.Text, true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		bad, err := pure.Score(t.Context(), h.prompt, Completion{cheat.text, true})
+		bad, err := pure.Score(t.Context(), h.Prompt, Completion{cheat.Text, true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,9 +39,9 @@ func TestCheatsDoNotPay(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%-28s %.3f: %.3f length %.2f format %.2f%s", cheat.name, good.Total, bad.Total, bad.Value("length"), bad.Value("format"), line)
+		t.Logf("%-28s %.3f: %.3f length %.2f format %.2f%s", cheat.Name, good.Total, bad.Total, bad.Value("length"), bad.Value("format"), line)
 		if !(good.Total >= bad.Total+margin) {
-			t.Errorf("%s: the honest text has %.3f, the cheat %.3f", cheat.name, good.Total, bad.Total)
+			t.Errorf("%s: the honest text has %.3f, the cheat %.3f", cheat.Name, good.Total, bad.Total)
 		}
 	}
 }

@@ -139,9 +139,9 @@ func BenchmarkLengthAndFormat(b *testing.B) {
 	var text strings.Builder
 	for i := 0; CountWords(text.String()) < 100_000; i++ {
 		for _, s := range readSamples(b, "honest") {
-			if s.name != "zhongwen" {
+			if s.Name != "zhongwen" {
 				// Letters in turn make each round other words.
-				text.WriteString(strings.ReplaceAll(s.text, "e", string(rune('a'+i%26))) + "\n\n")
+				text.WriteString(strings.ReplaceAll(s.Text, "e", string(rune('a'+i%26))) + "\n\n")
 			}
 		}
 	}

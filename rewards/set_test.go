@@ -75,7 +75,7 @@ func TestTotals(t *testing.T) {
 // group, with spans inside the text.
 func FuzzAnyTextHasAScore(f *testing.F) {
 	for _, s := range append(readSamples(f, "honest"), readSamples(f, "cheats")...) {
-		f.Add(s.prompt.Text, s.text, int(s.prompt.Form), s.prompt.Min, s.prompt.Max, true)
+		f.Add(s.Prompt.Text, s.Text, int(s.Prompt.Form), s.Prompt.Min, s.Prompt.Max, true)
 	}
 	f.Add("Write 300 words.", "مرحبا بالعالم. "+strings.Repeat("שלום עולם ", 60), 0, 10, 5, true)
 	f.Add("", strings.Repeat("😀👩‍👩‍👧🇩🇪 ", 200), 2, -1, 1<<40, true)
@@ -122,22 +122,22 @@ func FuzzAnyTextHasAScore(f *testing.F) {
 // brings it, and scores what grows.
 func TestChunksDoNotMatter(t *testing.T) {
 	for _, s := range readSamples(t, "honest") {
-		want, err := pure.Score(t.Context(), s.prompt, Completion{s.text, true})
+		want, err := pure.Score(t.Context(), s.Prompt, Completion{s.Text, true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, size := range []int{1, 7, 100} {
 			var b strings.Builder
-			for rest := s.text; rest != ""; rest = rest[min(size, len(rest)):] {
+			for rest := s.Text; rest != ""; rest = rest[min(size, len(rest)):] {
 				b.WriteString(rest[:min(size, len(rest))])
 				if b.Len()%1000 < size { // what was scored before leaves nothing behind
-					if _, err := pure.Score(t.Context(), s.prompt, Completion{b.String(), true}); err != nil {
+					if _, err := pure.Score(t.Context(), s.Prompt, Completion{b.String(), true}); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
-			if got, err := pure.Score(t.Context(), s.prompt, Completion{b.String(), true}); err != nil || got.Total != want.Total {
-				t.Errorf("%s in pieces of %d: %g, whole %g: %v", s.name, size, got.Total, want.Total, err)
+			if got, err := pure.Score(t.Context(), s.Prompt, Completion{b.String(), true}); err != nil || got.Total != want.Total {
+				t.Errorf("%s in pieces of %d: %g, whole %g: %v", s.Name, size, got.Total, want.Total, err)
 			}
 		}
 	}
