@@ -47,6 +47,9 @@ func fitScale(low, high int32) func([]byte, []float32) {
 	return func(block []byte, x []float32) { put(block, symmetric(x, low, high)) }
 }
 
+// rounding, added to a small number and taken away again, leaves it rounded to a whole number.
+const rounding = 3 << 22
+
 // symmetric is the best scale found for x = scale level, levels low..high: the number
 // farthest from 0 comes to lie around one end of the levels or the other.
 func symmetric(x []float32, low, high int32) float32 {
@@ -54,22 +57,28 @@ func symmetric(x []float32, low, high int32) float32 {
 	if far == 0 {
 		return 0
 	}
-	var best, scale float64
-	for _, end := range [...]int32{low, high} {
-		for try := -8; try <= 8; try++ {
-			inverse := (float32(end) + 0.1*float32(try)) / far
-			var xl, ll float64
+	bottom, top := float32(low), float32(high)
+	var best, scale float32
+	for _, end := range [...]float32{bottom, top} {
+		for try := float32(-0.8); try < 0.9; try += 0.2 {
+			inverse := (end + try) / far
+			var xl, ll float32
 			for _, v := range x {
-				l := nearest(v*inverse, low, high)
-				xl += float64(v) * float64(l)
-				ll += float64(l * l)
+				l := v*inverse + rounding - rounding
+				if l < bottom {
+					l = bottom
+				} else if l > top {
+					l = top
+				}
+				xl += v * l
+				ll += l * l
 			}
-			if ll > 0 && xl*xl/ll > best {
-				best, scale = xl*xl/ll, xl/ll
+			if s := xl / ll; s*xl > best {
+				best, scale = s*xl, s
 			}
 		}
 	}
-	return float32(scale)
+	return scale
 }
 
 // fitAffineBlock is for one scale and one offset a block.
@@ -97,17 +106,21 @@ func affine(x []float32, high int32, positive bool) step {
 	if !(top > low) {
 		return step{0, low}
 	}
-	n := float64(len(x))
-	bestErr, best := math.Inf(1), step{(top - low) / float32(high), low}
-	for try := -10; try <= 10; try++ {
-		inverse := (float32(high) + 0.1*float32(try)) / (top - low)
-		var sl, sll, sxl float64
+	n, most := float64(len(x)), float32(high)
+	bestErr, best := math.Inf(1), step{(top - low) / most, low}
+	for try := float32(-0.8); try < 0.9; try += 0.2 {
+		inverse := (most + try) / (top - low)
+		var sumL, sumLL, sumXL float32
 		for _, v := range x {
-			l := nearest((v-low)*inverse, 0, high)
-			sl += float64(l)
-			sll += float64(l * l)
-			sxl += float64(v) * float64(l)
+			l := (v-low)*inverse + rounding - rounding // at least 0
+			if l > most {
+				l = most
+			}
+			sumL += l
+			sumLL += l * l
+			sumXL += v * l
 		}
+		sl, sll, sxl := float64(sumL), float64(sumLL), float64(sumXL)
 		det := n*sll - sl*sl
 		if det <= 0 {
 			continue
@@ -202,8 +215,8 @@ func table4(x []float32) float32 {
 	}
 	var best, scale float64
 	for _, end := range [...]float32{levels4[0], levels4[15]} {
-		for try := -8; try <= 8; try++ {
-			inverse := end * (1 + 0.02*float32(try)) / far
+		for try := float32(-0.15); try < 0.16; try += 0.05 {
+			inverse := end * (1 + try) / far
 			var xl, ll float64
 			for _, v := range x {
 				l := float64(levels4[level4(v*inverse)])
