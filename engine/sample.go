@@ -85,6 +85,7 @@ func (s *sampler) release() {
 // next draws the i-th token of a completion after ids. It works in logits.
 func (s *sampler) next(ids []int32, logits []float32, i int) (id int32, logProb float32, err error) {
 	var sum float64
+	weighed := s.logProbs // what is drawn from
 	if s.logProbs {
 		if err := s.all.weigh(logits, 1); err != nil {
 			return 0, 0, err
@@ -92,12 +93,15 @@ func (s *sampler) next(ids []int32, logits []float32, i int) (id int32, logProb 
 		sum = s.all.logSum()
 	}
 	for _, id := range s.banned {
+		if weighed {
+			weighed = s.all.take(logits, id)
+		}
 		logits[id] = float32(math.Inf(-1))
 	}
 	before := s.repeats.lower(ids, logits)
 	u := random(s.s.Seed, i, 0)
-	if s.logProbs && s.untouched() && len(before) == 0 {
-		id = s.all.draw(logits, 1, u) // what was weighed is what is drawn from
+	if weighed && s.untruncated() && len(before) == 0 {
+		id = s.all.draw(logits, 1, u)
 	} else if id, err = s.choose(logits, u); err != nil {
 		return 0, 0, err
 	}
@@ -116,10 +120,9 @@ func (s *sampler) next(ids []int32, logits []float32, i int) (id int32, logProb 
 	return id, logProb, nil
 }
 
-// untouched says that tokens are drawn from the model's own distribution, but
-// for what DRY lowers.
-func (s *sampler) untouched() bool {
-	return s.s.Temperature == 1 && s.s.TopK == 0 && (s.s.TopP == 0 || s.s.TopP == 1) && s.s.MinP == 0 && len(s.banned) == 0
+// untruncated says that tokens are drawn at temperature 1 from all that there are.
+func (s *sampler) untruncated() bool {
+	return s.s.Temperature == 1 && s.s.TopK == 0 && (s.s.TopP == 0 || s.s.TopP == 1) && s.s.MinP == 0
 }
 
 // choose draws one token with the random number u in [0, 1).

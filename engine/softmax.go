@@ -20,6 +20,15 @@ func greatest(logits []float32) (int32, error) {
 	return best, nil
 }
 
+// highestLoop is the highest logit; numbers that are none may be passed over.
+func highestLoop(logits []float32) float32 {
+	top := float32(math.Inf(-1))
+	for i := beyond(logits, 0, top); i < len(logits); i = beyond(logits, i+1, top) {
+		top = max(top, logits[i])
+	}
+	return top
+}
+
 // beyond is the first index from i on whose logit is above the limit or no
 // number. Nearly all are below, so eight are passed at a time.
 func beyond(logits []float32, i int, limit float32) int {
@@ -190,15 +199,25 @@ func sumExpLoop(logits []float32, high float32, scale float64) (sum float64) {
 
 // weigh takes the sums of the softmax at temperature t.
 func (b *blocks) weigh(logits []float32, t float64) error {
-	top, err := greatest(logits)
-	if err != nil {
+	b.high = highest(logits)
+	if math.IsInf(float64(b.high), -1) {
+		_, err := greatest(logits)
 		return err
 	}
-	b.high = logits[top]
 	if b.total = b.sum(logits, b.high, t); math.IsNaN(b.total) {
 		return errNaN
 	}
 	return nil
+}
+
+// take takes a token out of the softmax at temperature 1 that was weighed. It
+// says whether enough is left for the sums to be exact.
+func (b *blocks) take(logits []float32, id int32) (exact bool) {
+	w := math.Exp(float64(logits[id] - b.high))
+	b.sums[id/blockSize] -= w
+	b.total -= w
+	logits[id] = float32(math.Inf(-1))
+	return b.total > 1e-3
 }
 
 // draw draws from the softmax that was weighed: the first token at which the sum

@@ -10,17 +10,31 @@ import (
 // below exp(-700) count as nothing. scale is positive, no logit above high.
 func sumExp(logits []float32, high float32, scale float64) float64 {
 	n := len(logits) &^ 3
-	if n == 0 || !wideExp {
+	if n == 0 || !wide {
 		return sumExpLoop(logits, high, scale)
 	}
 	return sumExpWide(&logits[0], n, high, scale, &expTable) + sumExpLoop(logits[n:], high, scale)
 }
 
-// wideExp says that the processor has the instructions of sumExpWide.
-var wideExp = processor.X86.HasAVX2 && processor.X86.HasFMA
+// highest is the highest logit; numbers that are none may be passed over.
+func highest(logits []float32) float32 {
+	n := len(logits) &^ 31
+	if n == 0 || !wide {
+		return highestLoop(logits)
+	}
+	return max(highestWide(&logits[0], n), highestLoop(logits[n:]))
+}
+
+// highestWide is highest of n logits, a positive multiple of 32.
+//
+//go:noescape
+func highestWide(logits *float32, n int) float32
+
+// wide says that the processor has the instructions of sumExpWide and highestWide.
+var wide = processor.X86.HasAVX2 && processor.X86.HasFMA
 
 // sumExpWide is sumExp of n logits, a positive multiple of four, four at a time:
-// a sixth of the loop's time. With k = round(x / ln 2) and r = x - k ln 2
+// a third of the loop's time. With k = round(x / ln 2) and r = x - k ln 2
 //
 //	exp(x) = 2^k exp(r),  |r| < 0.35
 //

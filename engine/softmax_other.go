@@ -7,3 +7,6 @@ package engine
 func sumExp(logits []float32, high float32, scale float64) float64 {
 	return sumExpLoop(logits, high, scale)
 }
+
+// highest is the highest logit; numbers that are none may be passed over.
+func highest(logits []float32) float32 { return highestLoop(logits) }

@@ -231,6 +231,52 @@ func TestGreedyTakesTheLowestOfEquals(t *testing.T) {
 	}
 }
 
+func TestHighestIsTheGreatest(t *testing.T) {
+	for n := range 140 {
+		logits := randomLogits(n+1, uint64(n))
+		for _, at := range []int{-1, 0, n / 2, n} {
+			if at >= 0 {
+				logits[at] = 100
+			}
+			want, got, loop := slices.Max(logits), highest(logits), highestLoop(logits)
+			if got != want || loop != want {
+				t.Fatalf("%d logits: %g and %g, not %g", n+1, got, loop, want)
+			}
+			if at >= 0 {
+				logits[at] = float32(math.Inf(-1))
+			}
+		}
+	}
+}
+
+// TestBansAndLogProbsDrawAlike compares a draw from sums that were taken for the
+// log-probability with one from sums of its own.
+func TestBansAndLogProbsDrawAlike(t *testing.T) {
+	logits := randomLogits(3000, 8)
+	order := ordered(logits)
+	var few, nearly []int32
+	for _, c := range order[:len(order)-1] {
+		nearly = append(nearly, c.id)
+	}
+	for _, c := range order[:9] {
+		few = append(few, c.id, c.id)
+	}
+	for _, banned := range [][]int32{nil, few, nearly} {
+		with := sampler{s: Sampling{Temperature: 1, Seed: 3}, logProbs: true, banned: banned}
+		without := sampler{s: Sampling{Temperature: 1, Seed: 3}, banned: banned}
+		for i := range 300 {
+			a, logProb, err := with.next(nil, slices.Clone(logits), i)
+			b, _, err2 := without.next(nil, slices.Clone(logits), i)
+			if err != nil || err2 != nil || a != b || slices.Contains(banned, a) {
+				t.Fatalf("%d bans, draw %d: %d and %d (%v, %v)", len(banned), i, a, b, err, err2)
+			}
+			if want := float64(logits[a]) - logSumExp(logits); math.Abs(float64(logProb)-want) > 1e-5 {
+				t.Fatalf("token %d has %g, not %g", a, logProb, want)
+			}
+		}
+	}
+}
+
 func TestBannedTokensAreNotDrawnAndLogProbsAreUntruncated(t *testing.T) {
 	logits := randomLogits(300, 6)
 	p := softmax(logits, 1)
