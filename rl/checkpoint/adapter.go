@@ -120,15 +120,21 @@ func (a *Adapter) check() error {
 			return fmt.Errorf("the adapter has two pairs for %.100q", p.Name)
 		}
 		seen[p.Name] = true
-		if p.Name == "token_embd.weight" || strings.HasSuffix(p.Name, "_norm.weight") {
-			return fmt.Errorf("the adapter has a pair for %.100q, which llama.cpp would not apply as it does others", p.Name)
+		if err := a.checkPair(&p); err != nil {
+			return err
 		}
-		if p.In <= 0 || p.Out <= 0 || len(p.A) != a.Rank*p.In || len(p.B) != p.Out*a.Rank {
-			return fmt.Errorf("the pair of %.100q, %d to %d, has %d and %d numbers at rank %d", p.Name, p.In, p.Out, len(p.A), len(p.B), a.Rank)
-		}
-		if !finite(p.A) || !finite(p.B) {
-			return fmt.Errorf("the pair of %.100q holds a number that is not finite", p.Name)
-		}
+	}
+	return nil
+}
+
+func (a *Adapter) checkPair(p *Pair) error {
+	switch {
+	case p.Name == "token_embd.weight" || strings.HasSuffix(p.Name, "_norm.weight"):
+		return fmt.Errorf("the adapter has a pair for %.100q, which llama.cpp would not apply as it does others", p.Name)
+	case p.In <= 0 || p.Out <= 0 || len(p.A) != a.Rank*p.In || len(p.B) != p.Out*a.Rank:
+		return fmt.Errorf("the pair of %.100q, %d to %d, has %d and %d numbers at rank %d", p.Name, p.In, p.Out, len(p.A), len(p.B), a.Rank)
+	case !finite(p.A) || !finite(p.B):
+		return fmt.Errorf("the pair of %.100q holds a number that is not finite", p.Name)
 	}
 	return nil
 }

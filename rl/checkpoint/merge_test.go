@@ -120,15 +120,18 @@ func TestMergeOfASmallChange(t *testing.T) {
 			continue // rows of 64
 		}
 		base := tinyBase(t, "qwen2", typ)
-		for _, size := range []float32{1e-6, 1e-4, 1e-3} {
+		for _, size := range []float32{1e-5, 1e-3} {
 			a := tinyAdapter(base, 2, size)
 			for _, e := range mergeAll(t, base, a, filepath.Join(t.TempDir(), "m.gguf"), MergeKeep) {
 				if e.Changed && e.Error > 1.001 {
 					t.Errorf("%s, %g: %s is off by %.3f of its change", typ, size, e.Name, e.Error)
 				}
 			}
+			if size < 1e-3 {
+				continue
+			}
 			for _, e := range mergeAll(t, base, a, filepath.Join(t.TempDir(), "m.gguf"), MergeF16) {
-				if e.Changed && size == 1e-3 && math.Abs(e.Kept-1) > 0.01 {
+				if e.Changed && math.Abs(e.Kept-1) > 0.01 {
 					t.Errorf("%s as F16: %s keeps %.3f", typ, e.Name, e.Kept)
 				}
 			}

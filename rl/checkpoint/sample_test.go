@@ -58,12 +58,12 @@ func sampleAdapter(t *testing.T, base *File, layers []int, rank int) *Adapter {
 // LONGHAND_EXPORT_DIR it is for all layers, and the files stay there: testdata/peft_check.py compares them in PyTorch.
 func TestSampleModel(t *testing.T) {
 	base := sample(t)
-	dir, layers := os.Getenv("LONGHAND_EXPORT_DIR"), []int{0, 29}
+	dir, layers := os.Getenv("LONGHAND_EXPORT_DIR"), []int{0}
 	if dir == "" {
 		dir = t.TempDir()
 	} else {
-		for layer := 1; layer < 29; layer++ {
-			layers = slices.Insert(layers, layer, layer)
+		for layer := 1; layer < 30; layer++ {
+			layers = append(layers, layer)
 		}
 	}
 	if n, ok := base.Uint("llama.block_count"); n != 30 || !ok || len(base.Tensors()) != 272 {
