@@ -28,6 +28,7 @@ type Job struct {
 	MaxTokens      int    `json:"max_completion_length"`
 	Rewards        string `json:"rewards"` // "length=1,format=1"
 	Judge          string `json:"judge"`   // GGUF of the judge; "": the base
+	Head           string `json:"head"`    // the writer's preferences, a rewards.Head in JSON; "": none
 
 	Loss          string   `json:"loss_type"`
 	Epsilon       *float64 `json:"epsilon,omitempty"`      // nil: the loss's

@@ -52,7 +52,7 @@ func (t *training) plan() Preflight {
 	info, plan := t.parts.Policy.Info(), t.parts.Policy.Plan()
 	unknown := Number(math.NaN())
 	return Preflight{
-		Architecture: info.Architecture, MemoryBytes: plan.Bytes, MemoryFree: plan.Free, Parameters: uint64(info.Parameters), Trained: int(info.AdapterParameters),
+		Architecture: info.Architecture, MemoryBytes: plan.Bytes + t.parts.Held, MemoryFree: plan.Free, Parameters: uint64(info.Parameters), Trained: int(info.AdapterParameters),
 		Prompts: len(t.prompts), LearningRate: *t.job.Rate, SecondsPerStep: unknown, Mismatch: unknown, Rollout: unknown, Train: unknown, Score: unknown,
 	}
 }
@@ -143,8 +143,8 @@ func (t *training) probeRollouts(ctx context.Context) (groups []group, seconds f
 	}
 	limit := min(probeFirst, t.job.MaxTokens)
 	tokens, err := draw(limit)
-	if err != nil {
-		return nil, 0, err
+	if err != nil || t.saved != "" { // a run that goes on has been measured
+		return groups, seconds, err
 	}
 	most := probeSeconds / seconds * float64(tokens) / float64(t.job.Group*len(asked))
 	if limit = min(t.job.MaxTokens, max(limit, int(most))); limit > probeFirst {

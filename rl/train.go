@@ -19,7 +19,9 @@ type Parts struct {
 	Policy  Policy
 	Sampler Sampler
 	Rewards rewards.Set
-	SHA256  string // of the base's file
+	SHA256  string       // of the base's file
+	Held    int64        // bytes that the process holds beside the policy's plan: samplers, judges
+	Peak    func() int64 // the most that the process has held, 0: not known; nil: nobody can say
 }
 
 // Train runs a job: preflight, warm-up, GRPO, with evaluations and checkpoints. It
@@ -107,7 +109,14 @@ func (t *training) run(ctx context.Context) error {
 	if err != nil {
 		return t.because(err)
 	}
-	return t.emit(Finished{Step: t.state.Step, Dir: t.saved, Seconds: since(t.begin), Stopped: stopped})
+	return t.emit(Finished{Step: t.state.Step, Dir: t.saved, Seconds: since(t.begin), Stopped: stopped, PeakBytes: t.peak()})
+}
+
+func (t *training) peak() int64 {
+	if t.parts.Peak == nil {
+		return 0
+	}
+	return t.parts.Peak()
 }
 
 // because adds to an error what is left to go on from.

@@ -1,0 +1,84 @@
+// Command longhand-trainer is the training process: it opens a base on a device for
+// training and in llama.cpp for rollouts, and does the jobs that its parent sends over standard input. Events
+// go to standard output, one JSON object a line, the protocol's version first. The end of its input ends it, after the
+// step in hand.
+//
+// It is a program of its own because it links what the others shall not: the kernels of
+// the devices, and memory for a whole model twice.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"longhand/rl"
+)
+
+func main() {
+	// A parent that is gone closes both pipes; that must not end the step in hand.
+	signal.Ignore(syscall.SIGPIPE)
+	if len(os.Args) > 1 {
+		fmt.Fprintln(os.Stderr, "longhand-trainer is started by longhand train, and takes no arguments")
+		os.Exit(2)
+	}
+	out, err := takeStdout()
+	if err == nil {
+		err = rl.Serve(context.Background(), os.Stdin, out, do)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// do does one job.
+func do(ctx context.Context, job rl.Job) iter.Seq2[rl.Event, error] {
+	return func(yield func(rl.Event, error) bool) {
+		err := errors.New("") // of the branch taken
+		if job.Replay != "" {
+			err = replay(ctx, job, yield)
+		} else {
+			err = train(ctx, job, yield)
+		}
+		if err != nil && !errors.Is(err, errBroken) {
+			yield(nil, err)
+		}
+	}
+}
+
+// errBroken says that the caller broke off the loop.
+var errBroken = errors.New("broken off")
+
+// train opens all that a run needs, and runs it.
+func train(ctx context.Context, job rl.Job, yield func(rl.Event, error) bool) (err error) {
+	if job.Resume {
+		if job, err = rl.Resumed(job); err != nil {
+			return err
+		}
+	}
+	if err := job.Check(); err != nil {
+		return err
+	}
+	w := &workshop{job: job}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.open(context.WithoutCancel(ctx)); err != nil {
+		if !yield(rl.Preflight{Message: err.Error(), MemoryFree: w.free()}, nil) {
+			return errBroken
+		}
+		return err
+	}
+	for ev, err := range rl.Train(ctx, w.job, w.parts) {
+		if err != nil {
+			return err
+		}
+		if !yield(ev, nil) {
+			return errBroken
+		}
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"longhand/engine"
+	"longhand/rl"
+	"longhand/rl/checkpoint"
+	"longhand/rl/cpu"
+	"longhand/rl/model"
+)
+
+// A workshop holds what a run works with.
+type workshop struct {
+	job    rl.Job // with slots and rows as they were found to fit
+	parts  rl.Parts
+	device model.Device
+	base   *checkpoint.File
+	opened []func() error // closed in the reverse order
+}
+
+func (w *workshop) close() (err error) {
+	for i := len(w.opened) - 1; i >= 0; i-- {
+		err = errors.Join(err, w.opened[i]())
+	}
+	w.opened = nil
+	return err
+}
+
+// open opens the base twice: for rollouts and judges in llama.cpp, and on the device for
+// training, whose memory plan is made when the others have theirs.
+func (w *workshop) open(ctx context.Context) error {
+	if err := w.openBase(ctx); err != nil {
+		return err
+	}
+	if err := w.openSampler(ctx); err != nil {
+		return err
+	}
+	if err := w.openRewards(ctx); err != nil {
+		return err
+	}
+	w.parts.Held = memoryOf("VmRSS")
+	if w.parts.Held == 0 {
+		w.parts.Held = int64(w.parts.Sampler.Info().Bytes)
+	}
+	w.parts.Peak = func() int64 { return memoryOf("VmHWM") }
+	return w.openPolicy()
+}
+
+// openBase opens device and file.
+func (w *workshop) openBase(ctx context.Context) (err error) {
+	if w.job.Device == "cuda" {
+		return errors.New("this trainer has no CUDA device; use --device cpu")
+	}
+	d, err := cpu.New(cpu.Options{Threads: w.job.Threads, BLAS: w.job.BLAS})
+	if err != nil {
+		return err
+	}
+	w.device = d
+	w.opened = append(w.opened, d.Close)
+	if w.base, err = checkpoint.Open(w.job.Base); err != nil {
+		return err
+	}
+	w.opened = append(w.opened, w.base.Close)
+	w.parts.SHA256, err = w.base.SHA256(ctx)
+	return err
+}
+
+func (w *workshop) free() int64 {
+	if w.device == nil {
+		return 0
+	}
+	free, _ := w.device.Memory()
+	return free
+}
+
+// cacheShare is the part of the free memory that the rollouts' KV cache may take.
+const cacheShare = 5
+
+// openSampler opens the engine that draws the rollouts.
+func (w *workshop) openSampler(ctx context.Context) error {
+	prompt, err := w.longestPrompt()
+	if err != nil {
+		return err
+	}
+	path := w.job.Base
+	if w.job.Rollout == "f16" {
+		if path, err = w.wide(ctx); err != nil {
+			return err
+		}
+	}
+	tokens := prompt + w.job.MaxTokens
+	slots, cells, err := engine.Room(path, tokens, uint64(w.free()/cacheShare), engine.Options{})
+	if err != nil {
+		return err
+	}
+	if w.job.Slots > 0 {
+		slots, cells = w.job.Slots, w.job.Slots*tokens
+	}
+	if all := w.job.Group * w.job.PromptsPerStep; slots > all {
+		slots, cells = all, all*tokens
+	}
+	w.job.Slots = slots
+	m, err := w.engine(path, engine.Options{Context: cells + tokens, Sequences: slots + 1})
+	if err != nil {
+		return err
+	}
+	w.parts.Sampler = m
+	return nil
+}
+
+// engine opens a model in llama.cpp, on the processor: a GPU is the trainer's.
+func (w *workshop) engine(path string, o engine.Options) (*engine.Model, error) {
+	o.Library, o.Threads, o.GPULayers = w.job.Library, w.job.Threads, -1
+	m, err := engine.Open(path, o)
+	if err != nil {
+		return nil, err
+	}
+	w.opened = append(w.opened, m.Close)
+	return m, nil
+}
+
+// longestPrompt is more tokens than any prompt can take, the template's with it: no
+// vocabulary is open yet. A token of these vocabularies is two bytes and more on the average of a text.
+func (w *workshop) longestPrompt() (tokens int, err error) {
+	const template = 160
+	for _, path := range []string{w.job.Prompts, w.job.Eval} {
+		if path == "" {
+			continue
+		}
+		prompts, err := rl.ReadPrompts(path)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range prompts {
+			tokens = max(tokens, len(p.Text)/2)
+		}
+	}
+	if w.job.Form == rl.FormOnePass {
+		tokens += 200
+	}
+	return tokens + template, nil
+}
+
+// openPolicy opens the model that is trained. A run that goes on takes the adapter and the
+// micro-batches of its checkpoint.
+func (w *workshop) openPolicy() error {
+	o := model.Options{
+		Rank: w.job.Rank, Alpha: w.job.Alpha, Seed: w.job.Seed, MaxRows: w.job.MaxRows, Memory: w.job.Memory,
+		Recompute: map[string]model.Recompute{"never": model.Never, "always": model.Always}[w.job.Recompute],
+	}
+	from := w.job.Adapter
+	if w.job.Resume {
+		_, dir, err := rl.LastState(w.job.Out)
+		if err != nil {
+			return err
+		}
+		if dir != "" {
+			from = dir
+			if o.MaxRows, _, err = model.SavedPlan(dir); err != nil {
+				return err
+			}
+		}
+	}
+	if from != "" {
+		a, err := checkpoint.ReadAdapter(from)
+		if err != nil {
+			return err
+		}
+		o.Adapter, o.Rank, o.Alpha = a, a.Rank, 0
+		w.job.Rank, w.job.Alpha = a.Rank, float64(a.Alpha)
+	}
+	m, err := model.Open(w.base, w.device, o)
+	if err != nil {
+		return err
+	}
+	w.opened = append(w.opened, m.Close)
+	w.job.MaxRows = m.Plan().MaxRows
+	w.parts.Policy = policy{m, w.base}
+	return nil
+}
+
+// policy is a model as rl trains it.
+type policy struct {
+	*model.Model
+	base *checkpoint.File
+}
+
+// WriteAdapter writes the adapter as llama.cpp loads it.
+func (p policy) WriteAdapter(path string) error {
+	a, err := p.Adapter()
+	if err != nil {
+		return err
+	}
+	return a.WriteGGUF(path, checkpoint.F32)
+}
+
+// Export writes the adapter as PEFT loads it.
+func (p policy) Export(dir string) error {
+	a, err := p.Adapter()
+	if err != nil {
+		return err
+	}
+	return a.WritePEFT(dir, p.base)
+}
+
+// wide makes a copy of the base in F16 for the rollouts, once, and names it: llama.cpp rounds what
+// quantised weights are multiplied with to 8 bits, and not what F16 weights are.
+func (w *workshop) wide(ctx context.Context) (string, error) {
+	folder, err := cacheFolder()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, w.parts.SHA256[:16]+"-f16.gguf")
+	if f, err := checkpoint.Open(path); err == nil {
+		return path, f.Close()
+	}
+	// An adapter that changes nothing, at every matrix that is quantised.
+	a := &checkpoint.Adapter{Architecture: w.base.Architecture(), Rank: 1, Alpha: 1}
+	for _, t := range w.base.Tensors() {
+		if len(t.Dims) == 2 && t.Type != checkpoint.F32 && t.Type != checkpoint.F16 {
+			a.Pairs = append(a.Pairs, checkpoint.Pair{Name: t.Name, In: t.Cols, Out: t.Rows, A: make([]float32, t.Cols), B: make([]float32, t.Rows)})
+		}
+	}
+	if len(a.Pairs) == 0 {
+		return w.job.Base, nil
+	}
+	for e, err := range checkpoint.Merge(ctx, w.base, a, path, checkpoint.MergeF16) {
+		if err != nil {
+			return "", fmt.Errorf("write the rollouts' weights: %w", err)
+		}
+		if e.Changed && math.IsNaN(e.Error) {
+			return "", fmt.Errorf("write the rollouts' weights: %s cannot be F16", e.Name)
+		}
+	}
+	return path, nil
+}
