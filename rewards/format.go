@@ -19,11 +19,8 @@ import (
 // planned draft, and 1 for a plain text. What was cut off, and an empty answer,
 // has no structure.
 type Format struct {
-	// Embedder, where set, finds paragraphs that say the same in other words.
-	Embedder Embedder
-	// Threshold is from where on two paragraphs say the same; 0: the one measured
-	// with the embedder (Calibrate).
-	Threshold float64
+	// Overlap, where set, finds paragraphs that say the same in other words.
+	Overlap *Overlap
 }
 
 // Score implements Reward.
@@ -219,10 +216,10 @@ func rising(list []int) []int {
 // overlap is the share of paragraphs that say an earlier one again, NaN where
 // there is no embedder.
 func (f Format) overlap(ctx context.Context, text string, paragraphs []paragraph) (finding, error) {
-	if f.Embedder == nil {
+	if f.Overlap == nil {
 		return finding{value: math.NaN()}, nil
 	}
-	again, err := saidAgain(ctx, f.Embedder, f.Threshold, text, paragraphs)
+	again, err := f.Overlap.saidAgain(ctx, text, paragraphs)
 	if err != nil {
 		return finding{}, fmt.Errorf("embed the paragraphs: %w", err)
 	}

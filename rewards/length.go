@@ -16,7 +16,8 @@ import (
 //	n/min             n < min
 //	(M-n)/(M-max)     n > max, 0 from M on; M = 2 max unless given
 //
-// What was cut off is worth 0. Without any range the score is unknown.
+// What was cut off is worth 0. Without any range the score is unknown. The parts
+// length.longbench are LongBench-Write's score (SL) for the middle of the range.
 type Length struct {
 	// Range, where set, is asked for prompts that neither state a range nor name
 	// one in their text.
@@ -46,9 +47,19 @@ func (l Length) Score(ctx context.Context, p Prompt, c Completion) (Score, error
 		s.Parts = []Part{{"length.words", float64(n)}, {"length.min", math.NaN()}, {"length.max", math.NaN()}}
 		return s, nil
 	}
+	theirs := CountLongBench(b.text)
 	s := Score{
 		Value: LengthValue(n, r.Min, r.Max, p.Limit),
-		Parts: []Part{{"length.words", float64(n)}, {"length.min", float64(r.Min)}, {"length.max", float64(r.Max)}},
+		Parts: []Part{
+			{"length.words", float64(n)},
+			{"length.min", float64(r.Min)},
+			{"length.max", float64(r.Max)},
+			{"length.longbench_words", float64(theirs)},
+			{"length.longbench", SL((r.Min+r.Max)/2, theirs) / 100},
+		},
+	}
+	if r.Unit == "guess" {
+		s.Note = fmt.Sprintf("the judge guesses that %d to %d words are wanted", r.Min, r.Max)
 	}
 	why := ""
 	switch {

@@ -12,6 +12,7 @@ import (
 type With struct {
 	Judge    Model       // nil: none
 	Embedder Embedder    // nil: none
+	Likeness *Likeness   // of the embedder; nil: measured when it is first needed
 	Head     *Head       // nil: none
 	Lists    *Checklists // nil: new ones
 }
@@ -23,7 +24,8 @@ const usualMust = 0.5
 // exclamation mark a reward is a must, below 0.5 or what follows the mark:
 // "format=1!", "length=2!0.8". The rewards are
 //
-//	length, format       pure; format looks for overlap where there is an embedder
+//	length, format       pure; a judge guesses lengths that prompts do not name,
+//	                     an embedder finds paragraphs that say the same in other words
 //	checklist, pairwise  need a judge
 //	personal             needs a head that knows enough, and an embedder
 //	writing              the checklist, mixed with the personal head where that knows enough
@@ -80,9 +82,15 @@ func parseEntry(entry string) (Entry, error) {
 func (w With) reward(name string) (Reward, error) {
 	switch name {
 	case "length":
-		return Length{}, nil
+		if w.Judge == nil {
+			return Length{}, nil
+		}
+		return Length{Range: Predict(w.Judge, w.Lists)}, nil
 	case "format":
-		return Format{Embedder: w.Embedder}, nil
+		if w.Embedder == nil {
+			return Format{}, nil
+		}
+		return Format{Overlap: &Overlap{Embedder: w.Embedder, Likeness: w.Likeness}}, nil
 	case "checklist", "writing":
 		if w.Judge == nil {
 			return nil, errors.New("a judge is needed: a model other than the one that writes")

@@ -17,11 +17,12 @@ var quality = strings.Split(strings.TrimSpace(qualityFile), "\n")
 // mostRequirements are taken from a prompt.
 const mostRequirements = 4
 
-// Checklists keep what prompts require, as questions, so that each prompt is
-// read once. It is safe for many goroutines. The zero value is ready.
+// Checklists keep what prompts require, as questions, and what lengths a judge
+// guessed, so that each prompt is read once. It is safe for many goroutines. The zero value is ready.
 type Checklists struct {
-	mu    sync.Mutex
-	lists map[[2]string][]string // by judge and prompt
+	mu      sync.Mutex
+	lists   map[[2]string][]string // by judge and prompt
+	guesses map[string]Range       // of lengths, by prompt
 }
 
 // Set says what a prompt requires, for every judge: a list that a person wrote,
