@@ -27,11 +27,12 @@ func (a *attention) readers(kv int) (from, to int) {
 }
 
 // queryTile is the rows of queries whose scores are held at once.
-const queryTile = 64
+const queryTile = 32
 
 // columns is the width of a worker's matrices over keys: whole vectors, so that no
-// product has a ragged edge. Columns without a key hold zeros.
-func columns(keys int) int { return up(keys, 16) }
+// product has a ragged edge. Columns without a key hold zeros. An odd number of vectors, so that
+// the rows of a tile do not all fall on the same lines of the first cache.
+func columns(keys int) int { return up(keys, 32) + 16 }
 
 // gather copies a head's columns of the rows that a job sees, in their order; rows behind them are zero.
 func (j *job) gather(dst, src matrix, head int) {
@@ -89,7 +90,7 @@ func (d *Device) Attention(dst, lse, q, k, v model.Buffer, l model.Layout, heads
 		for from := j.from; from < j.to; from += queryTile {
 			rows := min(queryTile, j.to-from)
 			seen := j.prefixRows + from - j.start + 1
-			cols := columns(seen + rows - 1)
+			cols := up(seen+rows-1, 16)
 			s := scores.part(0, rows, 0, cols)
 			for h := first; h < last; h++ {
 				d.small(s, qs.part(from, rows, h*a.size, a.size), turned.part(0, a.size, 0, cols), false, a.scale, false)
@@ -129,7 +130,7 @@ func (d *Device) AttentionBackward(dq, dk, dv, dout, out, q, k, v, lse model.Buf
 		d.Zero(dq)
 	}
 	for jobs := lay.jobs; len(jobs) > 0; {
-		n, offsets := g.fit(jobs)
+		n, offsets := g.fit(jobs, d.room)
 		if room := offsets[n]; len(d.given) < room {
 			d.given = make([]float32, room)
 		}
@@ -150,11 +151,11 @@ type gradients struct {
 }
 
 // fit counts the jobs whose contributions there is room for, at least one, and where each job's begin.
-func (g *gradients) fit(jobs []job) (n int, offsets []int) {
+func (g *gradients) fit(jobs []job, bytes int) (n int, offsets []int) {
 	offsets = []int{0}
 	for i := range jobs {
 		end := offsets[i] + 2*g.kvHeads*columns(jobs[i].keys())*g.size
-		if i > 0 && 4*end > contributions {
+		if i > 0 && 4*end > bytes {
 			break
 		}
 		offsets = append(offsets, end)
@@ -179,7 +180,7 @@ func (g *gradients) job(d *Device, worker int, j *job, kv int, given []float32) 
 	for from := j.from; from < j.to; from += queryTile {
 		rows := min(queryTile, j.to-from)
 		seen := j.prefixRows + from - j.start + 1
-		cols := columns(seen + rows - 1)
+		cols := up(seen+rows-1, 16)
 		p, ds := scores.part(0, rows, 0, cols), slopes.part(0, rows, 0, cols)
 		for h := first; h < last; h++ {
 			q, dout := g.q.part(from, rows, h*g.size, g.size), g.dout.part(from, rows, h*g.size, g.size)

@@ -44,6 +44,7 @@ type Device struct {
 	turn    []float32   // a transposed side of a product
 	given   []float32   // what attention jobs give to the gradients of keys and values
 	base    base        // which weights are held in F32
+	room    int         // bytes for what attention jobs give
 	blocks  map[*buffer]struct{}
 	err     error
 
@@ -78,6 +79,7 @@ func newDevice(o Options, b blas, kern kernels) *Device {
 		blocks:  map[*buffer]struct{}{},
 		since:   time.Now(), times: map[string]float64{},
 	}
+	d.room = contributions
 	d.base.limit = o.Resident
 	if o.Resident == 0 {
 		free, _ := d.Memory()

@@ -18,27 +18,34 @@
 #define NAME(x) PASTE(x, SET)
 #define INLINE static inline __attribute__((always_inline))
 
-// The set that every machine of the kind has: SSE2, NEON, or whatever 16 bytes become.
+typedef float quad __attribute__((vector_size(16)));
+
+// The set that every machine of its kind has: SSE2, NEON, or whatever 16 bytes become.
 #define SET base
 #define VL 4
 #if defined(__x86_64__)
 #define TITLE "SSE2"
 #define WIDE 2
 #define SQRT(v) ((V)_mm_sqrt_ps((__m128)(v)))
+#define LESS(a, b) ((V)_mm_min_ps((__m128)(a), (__m128)(b)))
+#define MORE(a, b) ((V)_mm_max_ps((__m128)(a), (__m128)(b)))
+#define TURN(v) ((V)_mm_shuffle_ps((__m128)(v), (__m128)(v), 0xb1))
 #elif defined(__aarch64__)
 #define TITLE "NEON"
 #define WIDE 4
 #define SQRT(v) ((V)vsqrtq_f32((float32x4_t)(v)))
+#define TURN(v) ((V)vrev64q_f32((float32x4_t)(v)))
 #else
 #define TITLE "16-byte"
 #define WIDE 2
+#define SQRT(v) ((V){sqrtf((v)[0]), sqrtf((v)[1]), sqrtf((v)[2]), sqrtf((v)[3])})
+#define TURN(v) ((V){(v)[1], (v)[0], (v)[3], (v)[2]})
+#endif
+#ifndef LESS
+#define LESS(a, b) ((V)(((I)(a) & ((a) < (b))) | ((I)(b) & ~((a) < (b)))))
+#define MORE(a, b) ((V)(((I)(a) & ((a) > (b))) | ((I)(b) & ~((a) > (b)))))
 #endif
 #include "kernels_body.h"
-#undef SET
-#undef VL
-#undef TITLE
-#undef WIDE
-#undef SQRT
 
 // Windows is left out: GCC there does not align the stack for wider vectors (bug 54412).
 #if defined(__x86_64__) && !defined(_WIN32)
@@ -55,12 +62,11 @@
 #define TITLE "AVX2"
 #define WIDE 2
 #define SQRT(v) ((V)_mm256_sqrt_ps((__m256)(v)))
+#define LESS(a, b) ((V)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define MORE(a, b) ((V)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define TURN(v) ((V)_mm256_permute_ps((__m256)(v), 0xb1))
 #include "kernels_body.h"
-#undef SET
-#undef VL
-#undef TITLE
-#undef WIDE
-#undef SQRT
+
 #if defined(__clang__)
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function)
@@ -74,12 +80,10 @@
 #define TITLE "AVX-512"
 #define WIDE 4
 #define SQRT(v) ((V)_mm512_sqrt_ps((__m512)(v)))
+#define LESS(a, b) ((V)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define MORE(a, b) ((V)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define TURN(v) ((V)_mm512_permute_ps((__m512)(v), 0xb1))
 #include "kernels_body.h"
-#undef SET
-#undef VL
-#undef TITLE
-#undef WIDE
-#undef SQRT
 #if defined(__clang__)
 #pragma clang attribute pop
 #else

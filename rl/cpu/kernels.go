@@ -54,7 +54,8 @@ type kernels interface {
 	// swiglu and swigluBack are model.Device's.
 	swiglu(dst, gate, up matrix)
 	swigluBack(dgate, dup, dy, gate, up matrix)
-	// softmax makes exp(s - max) of scores, of which row i has seen+i columns and 0 behind them.
+	// softmax makes exp(s - max) of scores, of which row i has seen+i columns and 0 behind
+	// them; there are a multiple of 16.
 	// sumInv is 1 over a row's sum, lse, of one column, the log of its sum of exponentials.
 	softmax(s matrix, sumInv []float32, lse matrix, seen int)
 	// softmaxBack makes p = exp(s - lse) of scores, and p (dp - sum(dout out)) of dp.

@@ -4,6 +4,8 @@
 //	VL     floats in a vector
 //	WIDE   vectors that a tile of a product is wide
 //	SQRT   square root of a vector
+//	LESS, MORE   the smaller and the larger of two vectors, the second where one is not a number
+//	TURN   a vector with neighbours exchanged
 //
 // A vector is the compiler's own (vector_size), so that the lanes, and with them the order of every sum, are
 // written here and not left to its optimiser. What is left of a row after the last
@@ -40,24 +42,50 @@ INLINE void NAME(store_part)(float *p, V v, long n)
 
 INLINE V NAME(splat)(float x) { return x - (V){0}; }
 
-INLINE V NAME(choose)(I mask, V yes, V no) { return (V)(((I)yes & mask) | ((I)no & ~mask)); }
-
-// sum adds the lanes up in a fixed order: halves onto each other.
+// sum adds the lanes up in a fixed order: four sums of every fourth, then these.
 INLINE float NAME(sum)(V v)
 {
-	float lane[VL];
-	memcpy(lane, &v, sizeof v);
-	for (int half = VL / 2; half > 0; half /= 2)
+	quad q[VL / 4];
+	memcpy(q, &v, sizeof v);
+	for (int half = VL / 8; half > 0; half /= 2)
 		for (int i = 0; i < half; i++)
-			lane[i] += lane[i + half];
-	return lane[0];
+			q[i] += q[i + half];
+	return (q[0][0] + q[0][2]) + (q[0][1] + q[0][3]);
 }
 
-INLINE float NAME(most)(V v)
+// top is the largest lane.
+INLINE float NAME(top)(V v)
 {
-	float m = v[0];
-	for (int i = 1; i < VL; i++)
-		m = v[i] > m ? v[i] : m;
+	quad q[VL / 4];
+	memcpy(q, &v, sizeof v);
+	float m[4];
+	for (int j = 0; j < 4; j++) {
+		m[j] = q[0][j];
+		for (int i = 1; i < VL / 4; i++)
+			m[j] = q[i][j] > m[j] ? q[i][j] : m[j];
+	}
+	m[0] = m[1] > m[0] ? m[1] : m[0];
+	m[2] = m[3] > m[2] ? m[3] : m[2];
+	return m[2] > m[0] ? m[2] : m[0];
+}
+
+// most is the largest of n floats, at least one.
+INLINE float NAME(most)(const float *p, long n)
+{
+	float m = p[0];
+	long i = 0;
+	if (n >= 4 * VL) { // four at a time, since each waits for the one before
+		V a = NAME(load)(p), b = a, c = a, d = a;
+		for (; i + 4 * VL <= n; i += 4 * VL) {
+			a = MORE(a, NAME(load)(p + i));
+			b = MORE(b, NAME(load)(p + i + VL));
+			c = MORE(c, NAME(load)(p + i + 2 * VL));
+			d = MORE(d, NAME(load)(p + i + 3 * VL));
+		}
+		m = NAME(top)(MORE(MORE(a, b), MORE(c, d)));
+	}
+	for (; i < n; i++)
+		m = p[i] > m ? p[i] : m;
 	return m;
 }
 
@@ -67,8 +95,7 @@ INLINE float NAME(most)(V v)
 INLINE V NAME(expv)(V x)
 {
 	const V low = NAME(splat)(-87.3f), high = NAME(splat)(88.3f), round = NAME(splat)(12582912.f); // 1.5 * 2^23
-	x = NAME(choose)(x < low, low, x);
-	x = NAME(choose)(x > high, high, x);
+	x = LESS(high, MORE(low, x));
 	V t = x * 1.44269504f + round; // the low bits are n
 	V n = t - round;
 	V r = x - n * 0.693359375f; // ln 2 in two parts, the first of 9 bits
@@ -195,10 +222,7 @@ static void NAME(rope)(float *x, long ldx, long rows, long heads, long size, con
 			if (pairwise) {
 				EACH(2 * n, {
 					V v = LOAD(a);
-					V w; // neighbours exchanged
-					for (int j = 0; j < VL; j++)
-						w[j] = v[j ^ 1];
-					STORE(a, v * LOAD(cos) + w * (LOAD(sin) * sign));
+					STORE(a, v * LOAD(cos) + TURN(v) * (LOAD(sin) * sign));
 				});
 			} else {
 				EACH(n, {
@@ -238,43 +262,30 @@ static void NAME(swiglu_back)(float *dgate, long lddg, float *dup, long lddu, co
 }
 
 // softmax makes exp(s - max) of rows of scores. Row i sees the first seen + i columns, the
-// others become 0. sum_inv is 1 over a row's sum, by which the caller still multiplies; lse is the log of its
-// sum of exponentials.
+// others become 0; cols is a multiple of 16. sum_inv is 1 over a row's sum, by which the caller
+// still multiplies; lse is the log of its sum of exponentials.
 static void NAME(softmax)(float *s, long lds, float *sum_inv, float *lse, long ldl, long rows, long cols, long seen)
 {
 	for (long t = 0; t < rows; t++, s += lds, lse += ldl) {
-		long n = seen + t;
-		V top = NAME(splat)(s[0]);
+		long n = seen + t, whole = (n + VL - 1) / VL * VL;
+		for (long j = n; j < whole; j++)
+			s[j] = -INFINITY; // of which expv makes 1e-38
+		float m = NAME(most)(s, whole);
 		V sums = {0};
-		long j = 0;
-		for (; j + VL <= n; j += VL) {
-			V v = NAME(load)(s + j);
-			top = NAME(choose)(v > top, v, top);
-		}
-		float m = NAME(most)(top);
-		for (; j < n; j++)
-			m = s[j] > m ? s[j] : m;
-		for (j = 0; j + VL <= n; j += VL) {
+		for (long j = 0; j < whole; j += VL) {
 			V e = NAME(expv)(NAME(load)(s + j) - m);
 			NAME(store)(s + j, e);
 			sums += e;
 		}
+		memset(s + n, 0, (cols - n) * sizeof *s);
 		float sum = NAME(sum)(sums);
-		if (j < n) {
-			V e = NAME(expv)(NAME(load_part)(s + j, n - j) - m);
-			NAME(store_part)(s + j, e, n - j);
-			for (long i = 0; i < n - j; i++)
-				sum += e[i];
-		}
-		if (n < cols)
-			memset(s + n, 0, (cols - n) * sizeof *s);
 		sum_inv[t] = 1 / sum;
 		*lse = m + logf(sum);
 	}
 }
 
 // softmax_back makes p = exp(s - lse) of the scores s, and ds = p (dp - D) of dp = dout v^T, where D is the
-// sum of dout out over a row. Row i sees the first seen + i columns, the others become 0.
+// sum of dout out over a row. Row i sees the first seen + i columns, the others become 0; cols is a multiple of 16.
 static void NAME(softmax_back)(float *s, float *dp, long lds, const float *lse, long ldl, const float *dout, long ldo,
 			       const float *out, long ldout, long size, long rows, long cols, long seen)
 {
@@ -283,15 +294,13 @@ static void NAME(softmax_back)(float *s, float *dp, long lds, const float *lse, 
 		V both = {0};
 		EACH(size, { both += LOAD(dout) * LOAD(out); });
 		float d = NAME(sum)(both), l = *lse;
-		EACH(n, {
-			V p = NAME(expv)(LOAD(s) - l);
-			STORE(s, p);
-			STORE(dp, p * (LOAD(dp) - d));
-		});
-		if (n < cols) {
-			memset(s + n, 0, (cols - n) * sizeof *s);
-			memset(dp + n, 0, (cols - n) * sizeof *dp);
+		for (long j = 0; j < n; j += VL) {
+			V p = NAME(expv)(NAME(load)(s + j) - l);
+			NAME(store)(s + j, p);
+			NAME(store)(dp + j, p * (NAME(load)(dp + j) - d));
 		}
+		memset(s + n, 0, (cols - n) * sizeof *s);
+		memset(dp + n, 0, (cols - n) * sizeof *dp);
 	}
 }
 
@@ -301,20 +310,12 @@ static void NAME(softmax_back)(float *s, float *dp, long lds, const float *lse, 
 static void NAME(head)(float *z, long ldz, long rows, long cols, float *top, double *sum, double *weighted, float *rescale)
 {
 	for (long t = 0; t < rows; t++, z += ldz) {
-		V tops = NAME(splat)(z[0]);
-		long j = 0;
-		for (; j + VL <= cols; j += VL) {
-			V v = NAME(load)(z + j);
-			tops = NAME(choose)(v > tops, v, tops);
-		}
-		float m = NAME(most)(tops);
-		for (; j < cols; j++)
-			m = z[j] > m ? z[j] : m;
-		float old = top[t];
-		if (old > m)
+		float m = NAME(most)(z, cols), old = top[t];
+		if (sum[t] > 0 && old > m)
 			m = old;
 		V s0 = {0}, s1 = {0};
-		for (j = 0; j + VL <= cols; j += VL) {
+		long j = 0;
+		for (; j + VL <= cols; j += VL) {
 			V d = NAME(load)(z + j) - m;
 			V e = NAME(expv)(d);
 			NAME(store)(z + j, e);
@@ -352,13 +353,7 @@ static void NAME(adamw)(float *p, const float *g, float *m, float *v, long n, co
 		STORE(m, ms);
 		STORE(v, vs);
 		V root = vs * c[6];
-#ifdef SQRT
-		root = SQRT(root);
-#else
-		for (int j = 0; j < VL; j++)
-			root[j] = sqrtf(root[j]);
-#endif
-		STORE(p, ps - (ms * c[5] / (root + c[7]) * c[8] + ps * c[9]));
+		STORE(p, ps - (ms * c[5] / (SQRT(root) + c[7]) * c[8] + ps * c[9]));
 	});
 }
 
@@ -374,3 +369,11 @@ static const kernel_table NAME(table) = {
 #undef EACH
 #undef LOAD
 #undef STORE
+#undef SET
+#undef VL
+#undef TITLE
+#undef WIDE
+#undef SQRT
+#undef LESS
+#undef MORE
+#undef TURN

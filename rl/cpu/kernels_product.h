@@ -102,11 +102,13 @@ static void NAME(product)(float *c, long ldc, const float *a, long rs, long cs, 
 }
 
 // gemm is c = s a b, or c += the same: c m x n, b k x n, and a's element (i, p) at i rs + p cs, where one of
-// rs and cs is 1. Blocks of k keep b's rows in the first cache, blocks of rows let c be written in its own order.
+// rs and cs is 1. Blocks of k keep b's rows in the first cache. What is large is gone through in the order
+// it lies, a few rows at a time, or it would come from memory at a third of the rate: c where k is small, b where m is.
 static void NAME(gemm)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, long m, long n, long k,
 		       float s, int add)
 {
-	long rows = 48, deep = n <= 16 ? 512 : 128;
+	long rows = k <= 48 ? 12 : 48;
+	long deep = n <= 16 ? 512 : m <= 48 && cs != 1 ? 32 : 128;
 	for (long i = 0; i < m; i += rows) {
 		long mb = m - i < rows ? m - i : rows;
 		for (long p = 0; p < k; p += deep)

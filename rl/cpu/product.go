@@ -46,40 +46,37 @@ func (d *Device) LinearT(dx, dy model.Buffer, w model.Weight, add bool) {
 // tile is a part of a product: rows by cols of it, from row and col on.
 type tile struct{ row, rows, col, cols int }
 
-// tiles cuts a product of rows x cols with an inner side of depth, and calls f for each part. A BLAS copies both
-// sides of what it is given before it multiplies, which costs about as much as 12 rows and
-// 12 columns more (measured with OpenBLAS); so parts are as large as keeps all workers busy to the end, and
-// not over 512 rows, so that a worker that was held up can be helped.
+// tiles cuts a product of rows x cols with an inner side of depth for the workers.
 func (d *Device) tiles(rows, cols, depth int, f func(worker int, t tile)) {
-	const copying = 12
-	down, across, best := 1, 1, 0.0
-	if float64(rows)*float64(cols)*float64(depth) > 1e6 {
-		for i := 1; i <= max(1, rows/64); i++ {
-			if (rows+i-1)/i > 512 {
-				continue
-			}
-			for j := 1; j <= max(1, cols/128); j++ {
-				high, wide := up((rows+i-1)/i, 16), up((cols+j-1)/j, 32)
-				rounds := (i*j + d.threads - 1) / d.threads
-				time := float64(rounds) * (float64(high)*float64(wide) + copying*float64(high+wide))
-				if best == 0 || time < best {
-					down, across, best = i, j, time
-				}
-				if i*j > 4*d.threads {
-					break
-				}
-			}
-			if i > 8*d.threads && best > 0 {
-				break
-			}
-		}
+	high, wide := rows, cols
+	if float64(rows)*float64(cols)*float64(depth) > 1e6 { // else not worth a second worker
+		high, wide = cut(rows, cols, d.threads)
 	}
-	high, wide := up((rows+down-1)/down, 16), up((cols+across-1)/across, 32)
-	down, across = (rows+high-1)/high, (cols+wide-1)/wide
-	d.each(down*across, func(worker, i int) {
+	across := (cols + wide - 1) / wide
+	d.each((rows+high-1)/high*across, func(worker, i int) {
 		r, c := i/across*high, i%across*wide
 		f(worker, tile{r, min(high, rows-r), c, min(wide, cols-c)})
 	})
+}
+
+// cut finds the size of tiles that are done first. A BLAS copies both sides of what it
+// is given before it multiplies, which costs about as much as copied rows and columns
+// more (measured with OpenBLAS); so tiles are as large as keeps all workers busy to the end.
+func cut(rows, cols, threads int) (high, wide int) {
+	const copied = 12
+	high, wide = up(rows, 16), up(cols, 32)
+	best := 0.0
+	for down := 1; down <= max(1, rows/64) && down <= 8*threads; down++ {
+		for across := 1; across <= max(1, cols/128) && down*across <= 8*threads; across++ {
+			h, w := up((rows+down-1)/down, 16), up((cols+across-1)/across, 32)
+			rounds := (down*across + threads - 1) / threads
+			time := float64(rounds) * (float64(h)*float64(w) + copied*float64(h+w))
+			if best == 0 || time < best {
+				high, wide, best = h, w, time
+			}
+		}
+	}
+	return high, wide
 }
 
 // up rounds n up to a multiple.
@@ -150,7 +147,7 @@ func (d *Device) turned(n int) []float32 {
 // thin multiplies with the kernels' gemm, in parts of rows or of columns.
 func (d *Device) thin(c, a, b matrix, transA bool, s float32, add bool) {
 	work := 2 * c.rows * c.cols * b.rows
-	parts := max(1, min(work>>20, 8*d.threads))
+	parts := max(1, min(work>>20, 64)) // not by the number of workers, so that it changes no bit
 	if c.rows >= c.cols {
 		run := up((c.rows+parts-1)/parts, 48)
 		d.each((c.rows+run-1)/run, func(_, i int) {
