@@ -56,22 +56,22 @@ type Started struct {
 // Preflight says before the first step whether the run can be done, and what it
 // will take. Seconds are measured on a few completions.
 type Preflight struct {
-	OK             bool    `json:"ok"`
-	Message        string  `json:"message"`
-	Architecture   string  `json:"architecture"`
-	MemoryBytes    int64   `json:"memory_bytes"` // of the process: the trainer's plan, samplers and judges
-	MemoryFree     int64   `json:"memory_free_bytes"`
-	SecondsPerStep Number  `json:"seconds_per_step"`
-	Mismatch       Number  `json:"mismatch_mean"`              // mean |lp - ls| of the probe, nat
-	Rollout        Number  `json:"rollout_seconds_per_1000"`   // sampled tokens
-	Train          Number  `json:"train_seconds_per_1000"`     // tokens through forward and backward
-	Score          Number  `json:"score_seconds_per_1000"`     // tokens of completions through the rewards
-	Parameters     uint64  `json:"parameters"`                 // of the base
-	Trained        int     `json:"adapter_parameters"`         // of the adapter
-	Prompts        int     `json:"prompts"`                    // in the file
-	LearningRate   float64 `json:"learning_rate"`              // as it will be used
-	TokensPerStep  int     `json:"completion_tokens_per_step"` // expected
-	ProbeTokens    int     `json:"probe_tokens"`               // the probe's completions had
+	OK             bool   `json:"ok"`
+	Message        string `json:"message"`
+	Architecture   string `json:"architecture"`
+	MemoryBytes    int64  `json:"memory_bytes"` // of the process: the trainer's plan, samplers and judges
+	MemoryFree     int64  `json:"memory_free_bytes"`
+	SecondsPerStep Number `json:"seconds_per_step"`
+	Mismatch       Number `json:"mismatch_mean"`              // mean |lp - ls| of the probe, nat
+	Rollout        Number `json:"rollout_seconds_per_1000"`   // sampled tokens
+	Train          Number `json:"train_seconds_per_1000"`     // tokens through forward and backward
+	Score          Number `json:"score_seconds_per_1000"`     // tokens of completions through the rewards
+	Parameters     uint64 `json:"parameters"`                 // of the base
+	Trained        int    `json:"adapter_parameters"`         // of the adapter
+	Prompts        int    `json:"prompts"`                    // in the file
+	LearningRate   Number `json:"learning_rate"`              // as it will be used
+	TokensPerStep  int    `json:"completion_tokens_per_step"` // expected
+	ProbeTokens    int    `json:"probe_tokens"`               // the probe's completions had
 }
 
 // Warmup is one supervised step.

@@ -2,8 +2,10 @@ package rl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,14 +49,19 @@ func (t *training) preflight(ctx context.Context) error {
 	return t.emit(ev)
 }
 
+// Refused is the preflight of a job whose parts could not be opened.
+func Refused(err error, free int64) Preflight {
+	unknown := Number(math.NaN())
+	return Preflight{Message: err.Error(), MemoryFree: free, SecondsPerStep: unknown, Mismatch: unknown, Rollout: unknown, Train: unknown, Score: unknown, LearningRate: unknown}
+}
+
 // plan is what is known without computing.
 func (t *training) plan() Preflight {
 	info, plan := t.parts.Policy.Info(), t.parts.Policy.Plan()
-	unknown := Number(math.NaN())
-	return Preflight{
-		Architecture: info.Architecture, MemoryBytes: plan.Bytes + t.parts.Held, MemoryFree: plan.Free, Parameters: uint64(info.Parameters), Trained: int(info.AdapterParameters),
-		Prompts: len(t.prompts), LearningRate: *t.job.Rate, SecondsPerStep: unknown, Mismatch: unknown, Rollout: unknown, Train: unknown, Score: unknown,
-	}
+	ev := Refused(errors.New(""), plan.Free)
+	ev.Architecture, ev.MemoryBytes, ev.Parameters, ev.Trained = info.Architecture, plan.Bytes+t.parts.Held, uint64(info.Parameters), int(info.AdapterParameters)
+	ev.Prompts, ev.LearningRate = len(t.prompts), Number(*t.job.Rate)
+	return ev
 }
 
 // checkPrompts refuses prompts that cannot be answered within the job's limits.
@@ -90,7 +97,8 @@ func (t *training) probe(ctx context.Context, ev *Preflight) error {
 		return err
 	}
 	begin := time.Now()
-	if err := t.score(ctx, &groups[0], mix(t.job.Seed, streamProbe)); err != nil {
+	judged := t.worthJudging(groups[0])
+	if err := t.score(ctx, &judged, mix(t.job.Seed, streamProbe)); err != nil {
 		return err
 	}
 	scoring := time.Since(begin).Seconds()
@@ -120,6 +128,20 @@ func (t *training) probe(ctx context.Context, ev *Preflight) error {
 	}
 	ev.SecondsPerStep = Number((n*float64(ev.Rollout) + n*float64(ev.Score) + float64(t.job.Iterations)*all*float64(ev.Train)) / 1000)
 	return nil
+}
+
+// worthJudging are a group's completions as if each were whole and in its form: a judge
+// does not read the others, and the time for these is what is asked.
+func (t *training) worthJudging(g group) group {
+	g.completions = slices.Clone(g.completions)
+	for i := range g.completions {
+		c := &g.completions[i]
+		c.Finished = true
+		if t.job.Form == FormOnePass && !strings.Contains(c.Text, "</think>") {
+			c.Text = "</think>\n<answer>" + c.Text + "</answer>"
+		}
+	}
+	return g
 }
 
 // probeRollouts draws a step's completions: to the end where that takes less than a

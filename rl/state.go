@@ -212,7 +212,7 @@ func replaceFile(path string, b []byte) error {
 		return fmt.Errorf("rl: %w", err)
 	}
 	_, err = f.Write(b)
-	if err == nil {
+	if err = errors.Join(err, f.Chmod(0o644)); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {

@@ -67,7 +67,7 @@ func train(ctx context.Context, job rl.Job, yield func(rl.Event, error) bool) (e
 	w := &workshop{job: job}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.open(context.WithoutCancel(ctx)); err != nil {
-		if !yield(rl.Preflight{Message: err.Error(), MemoryFree: w.free()}, nil) {
+		if !yield(rl.Refused(err, w.free()), nil) {
 			return errBroken
 		}
 		return err

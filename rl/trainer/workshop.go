@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"longhand/engine"
 	"longhand/rl"
@@ -219,10 +220,10 @@ func (w *workshop) wide(ctx context.Context) (string, error) {
 	if f, err := checkpoint.Open(path); err == nil {
 		return path, f.Close()
 	}
-	// An adapter that changes nothing, at every matrix that is quantised.
+	// An adapter that changes nothing, at every matrix of the layers that is quantised.
 	a := &checkpoint.Adapter{Architecture: w.base.Architecture(), Rank: 1, Alpha: 1}
 	for _, t := range w.base.Tensors() {
-		if len(t.Dims) == 2 && t.Type != checkpoint.F32 && t.Type != checkpoint.F16 {
+		if strings.HasPrefix(t.Name, "blk.") && len(t.Dims) == 2 && t.Type != checkpoint.F32 && t.Type != checkpoint.F16 {
 			a.Pairs = append(a.Pairs, checkpoint.Pair{Name: t.Name, In: t.Cols, Out: t.Rows, A: make([]float32, t.Cols), B: make([]float32, t.Rows)})
 		}
 	}
