@@ -14,7 +14,7 @@ BUILD   := go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 CLI     := LONGHAND_HOME="$(DATA)" bin/longhand-cli
 WORDS   := 600
 
-.PHONY: run test build race cross lint clean system cli
+.PHONY: run test build race cross lint clean system cli trainer
 run: build $(ENGINE) $(SAMPLE)
 	@[ "$$(uname -m)" != x86_64 ] || [ -z "$$(command -v nvidia-smi)$$(ls /dev/dri/renderD* 2>/dev/null)" ] || $(CLI) models pull llama.cpp
 	@$(CLI) models recommend --offer || echo "Going on with the sample model."
@@ -26,8 +26,11 @@ test: cli $(ENGINE) $(SAMPLE)
 	go vet -tags ci ./...
 	LONGHAND_LIBRARY="$(ENGINE)" LONGHAND_SAMPLE_MODEL="$(SAMPLE)" LONGHAND_HOME="$(CURDIR)/.longhand" REQUIRE_NATIVE=1 go test -p 1 -tags ci ./... # one at a time: the engine uses every core
 
-build: cli
+build: cli trainer
 	$(BUILD) -tags migrated_fynedo -o bin/longhand ./app
+
+trainer: system
+	$(BUILD) -o bin/longhand-trainer ./rl/trainer
 
 cli: system
 	CGO_ENABLED=0 $(BUILD) -tags ci,migrated_fynedo -o bin/longhand-cli ./app
