@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,13 +14,15 @@ import (
 // benchJudgeCmd measures how well a model judges: pairs of an honest text and a
 // worse version of it.
 type benchJudgeCmd struct {
-	Model  string `help:"A model's name or a GGUF file." placeholder:"M"`
-	Judge  string `help:"What is measured." enum:"length,format,overlap,checklist,pairwise,random" default:"checklist"`
-	Rounds int    `help:"How often each text is damaged in each way." default:"2"`
-	Words  int    `help:"Cut the texts to about so many words; 0: whole." default:"0"`
-	Limit  int    `help:"Pairs at most, spread over all; 0: all." default:"0"`
-	Lists  bool   `help:"The checklist takes requirements from the prompt, too."`
-	JSON   bool   `help:"Results as JSON lines on standard output."`
+	Model    string `help:"A model's name or a GGUF file." placeholder:"M"`
+	Judge    string `help:"What is measured." enum:"length,format,overlap,checklist,pairwise,random" default:"checklist"`
+	Rounds   int    `help:"How often each text is damaged in each way." default:"2"`
+	Words    int    `help:"Cut the texts to about so many words; 0: whole." default:"0"`
+	Limit    int    `help:"Pairs at most, spread over all; 0: all." default:"0"`
+	Language string `help:"Texts in this language alone: en, de, fr, zh." placeholder:"L"`
+	Part     string `hidden:"" help:"Of the pairs every n-th from the i-th on: i/n."`
+	Lists    bool   `help:"The checklist takes requirements from the prompt, too."`
+	JSON     bool   `help:"Results as JSON lines on standard output."`
 }
 
 // judged is what came out for one kind of damage.
@@ -39,11 +42,10 @@ func (c *benchJudgeCmd) Run(e *env) error {
 	if c.Rounds < 1 || c.Words < 0 || c.Limit < 0 {
 		return usage("--rounds must be at least 1, --words and --limit not below 0")
 	}
-	samples := rewards.Samples()
-	if c.Words > 0 {
-		samples = rewards.Cut(samples, c.Words)
+	pairs, err := c.pairs()
+	if err != nil {
+		return err
 	}
-	pairs := spread(rewards.Pairs(samples, c.Rounds, 1), c.Limit)
 	reward, path, done, err := c.reward(e)
 	if err != nil {
 		return err
@@ -77,6 +79,33 @@ func (c *benchJudgeCmd) Run(e *env) error {
 	return e.keepJudge(path, func(j *measuredJudge) { j.Accuracy = *all["all"] })
 }
 
+// pairs are what the judge is shown.
+func (c *benchJudgeCmd) pairs() ([]rewards.Pair, error) {
+	samples := rewards.Samples()
+	if c.Language != "" {
+		samples = slices.DeleteFunc(samples, func(s rewards.Sample) bool { return rewards.Language(s.Text) != c.Language })
+		if len(samples) == 0 {
+			return nil, usage("there are no texts in " + c.Language)
+		}
+	}
+	if c.Words > 0 {
+		samples = rewards.Cut(samples, c.Words)
+	}
+	pairs := spread(rewards.Pairs(samples, c.Rounds, 1), c.Limit)
+	if c.Part == "" {
+		return pairs, nil
+	}
+	i, n := 0, 0
+	if _, err := fmt.Sscanf(c.Part, "%d/%d", &i, &n); err != nil || i < 1 || i > n {
+		return nil, usage("--part is i/n")
+	}
+	var part []rewards.Pair
+	for k := i - 1; k < len(pairs); k += n {
+		part = append(part, pairs[k])
+	}
+	return part, nil
+}
+
 // reward is what is measured, with the model it needs.
 func (c *benchJudgeCmd) reward(e *env) (r rewards.Reward, path string, done func(), err error) {
 	done = func() {}
@@ -101,12 +130,14 @@ func (c *benchJudgeCmd) reward(e *env) (r rewards.Reward, path string, done func
 			done()
 			return nil, "", func() {}, err
 		}
-		fmt.Fprintf(e.stderr, "likeness: scale %.4f, threshold %.4f\n", like.Scale, like.Threshold)
-		if err := e.keepJudge(path, func(j *measuredJudge) { j.Likeness = &like }); err != nil {
+		for language, centre := range like {
+			fmt.Fprintf(e.stderr, "%s: two paragraphs say the same from a cosine of %.3f on\n", language, centre.Threshold)
+		}
+		if err := e.keepJudge(path, func(j *measuredJudge) { j.Likeness = like }); err != nil {
 			done()
 			return nil, "", func() {}, err
 		}
-		return rewards.Format{Overlap: &rewards.Overlap{Embedder: plain, Likeness: &like}}, path, done, nil
+		return rewards.Format{Overlap: &rewards.Overlap{Embedder: plain, Likeness: like}}, path, done, nil
 	case "pairwise":
 		return rewards.Pairwise{Model: plain}, path, done, nil
 	}

@@ -12,9 +12,9 @@ import (
 // measuredJudge is what was measured of a model as a judge, by "longhand bench
 // judge"; judges.json keeps it by the model's hash.
 type measuredJudge struct {
-	Name     string            `json:"name"`
-	Accuracy rewards.Accuracy  `json:"accuracy"` // of the checklist, over all kinds of damage
-	Likeness *rewards.Likeness `json:"likeness"` // of its embeddings
+	Name     string           `json:"name"`
+	Accuracy rewards.Accuracy `json:"accuracy"` // of the checklist, over all kinds of damage
+	Likeness rewards.Likeness `json:"likeness"` // of its embeddings
 }
 
 func (e *env) judgesFile() string { return filepath.Join(e.home, "judges.json") }
@@ -50,15 +50,12 @@ func (e *env) keepJudge(path string, change func(*measuredJudge)) error {
 
 // likeness is how the model's embeddings are compared, nil where nobody has
 // measured it yet.
-func (e *env) likeness(path string) *rewards.Likeness {
+func (e *env) likeness(path string) rewards.Likeness {
 	sum, err := e.sha256(path)
 	if err != nil {
 		return nil
 	}
-	if l := e.judges()[sum].Likeness; l != nil && l.Scale > 0 {
-		return l
-	}
-	return nil
+	return e.judges()[sum].Likeness
 }
 
 // weakJudge warns of a judge whose word counts for little: by what was measured,

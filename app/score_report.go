@@ -101,6 +101,7 @@ var partNames = map[string]string{
 	"stuffed":    "does not stuff words",
 	"salad":      "words make sentences",
 	"novelty":    "goes on to say new things",
+	"ending":     "ends with a whole sentence",
 	"lines":      "of the lines stand twice",
 	"far":        "of the words stand already, much earlier",
 	"overlap":    "of the words say an earlier paragraph again",

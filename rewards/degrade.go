@@ -201,7 +201,7 @@ func sentencesOf(paragraph string) []string {
 		}
 		for i < len(paragraph) {
 			c, n := utf8.DecodeRuneInString(paragraph[i:])
-			if !strings.ContainsRune(stops+"\"'”’)]»」』*_", c) {
+			if !strings.ContainsRune(stops+closers, c) {
 				break
 			}
 			i += n

@@ -223,6 +223,9 @@ func (f Format) overlap(ctx context.Context, text string, paragraphs []paragraph
 	if err != nil {
 		return finding{}, fmt.Errorf("embed the paragraphs: %w", err)
 	}
+	if again == nil { // a language that was not measured
+		return finding{value: math.NaN()}, nil
+	}
 	out := finding{}
 	words, repeated := 0, 0
 	for i, p := range paragraphs {

@@ -137,6 +137,9 @@ func wordHash(w string) uint64 { return run(w, 0).hash }
 // enoughWords to tell a language by its small words.
 const enoughWords = 8
 
+// Language is the two letters of a text's language, "" where it cannot be told.
+func Language(text string) string { return detect(head(text, 40_000)) }
+
 // detect names the language of a text: by its script, and one in Latin letters
 // by its small words. "" is unknown: too short, mixed, or none of ours.
 func detect(text string) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"sync"
 )
 
@@ -16,34 +15,39 @@ type Embedder interface {
 
 // Overlap finds paragraphs that say an earlier one again in other words.
 //
-// The vectors of a causal model all point the same way, and within a text more
-// so. What counts is how far two of them lie apart, measured by how far apart
-// different paragraphs of honest texts lie for the same model:
-//
-//	likeness(a, b) = 1 - |a - b|² / (2 scale²),  scale² the mean squared distance of an honest paragraph from its text's mean
-//
-// That is the cosine after the mean is taken off, for vectors of usual length;
-// but where a text says one thing over and over, so that its mean is that thing,
-// it still says so.
+// The vectors of a causal model all point the same way, by language. When the
+// mean of honest texts in the same language is taken off, their cosines tell
+// something; from where on they tell that two paragraphs say the same is
+// measured for each model on those texts, whose paragraphs do not. (The mean of
+// the text itself takes off what it is about, and with it what a text that says
+// one thing over and over has in common: see RESULTS.md.) A language with fewer
+// than three honest texts is not judged.
 type Overlap struct {
 	Embedder Embedder
 	// Likeness is Calibrate's of the embedder; nil: it is measured when it is
-	// first needed, which embeds some 2,000 words.
-	Likeness *Likeness
+	// first needed, which embeds all texts of Samples.
+	Likeness Likeness
 
 	mu sync.Mutex
 }
 
-// Likeness is how an embedder's vectors are compared.
-type Likeness struct {
-	Scale     float64 `json:"scale"`     // distance of an honest paragraph from its text's mean
-	Threshold float64 `json:"threshold"` // from this likeness on two paragraphs say the same
+// Likeness is how an embedder's vectors are compared, by language.
+type Likeness map[string]Centre
+
+// Centre is what the paragraphs of one language have in common.
+type Centre struct {
+	Mean      []float32 `json:"mean"`
+	Threshold float64   `json:"threshold"` // from this cosine on two paragraphs say the same
 }
 
-// leastParagraph is the shortest paragraph that can say another one again, in words.
-const leastParagraph = 25
+const (
+	leastParagraph = 25 // words of a paragraph that can say another one again
+	leastSamples   = 3  // texts of a language
+	aboveHonest    = 0.1
+)
 
-// saidAgain is for each paragraph the first earlier one that it says again, or -1.
+// saidAgain is for each paragraph the first earlier one that it says again, or
+// -1; nil where that cannot be told.
 func (o *Overlap) saidAgain(ctx context.Context, text string, paragraphs []paragraph) ([]int, error) {
 	again := make([]int, len(paragraphs))
 	var texts []string
@@ -61,13 +65,25 @@ func (o *Overlap) saidAgain(ctx context.Context, text string, paragraphs []parag
 	if err != nil {
 		return nil, err
 	}
+	centre, ok := like[detect(head(text, 40_000))]
+	if !ok {
+		return nil, nil
+	}
 	vectors, err := vectorsOf(ctx, o.Embedder, texts)
 	if err != nil {
 		return nil, err
 	}
+	if len(vectors[0]) != len(centre.Mean) {
+		return nil, errors.New("the embedder is another one than was measured")
+	}
+	mean := make([]float64, len(centre.Mean))
+	for k, x := range centre.Mean {
+		mean[k] = float64(x)
+	}
+	directions := centred(vectors, mean)
 	for i := range which {
 		for k := range i {
-			if like.of(vectors[i], vectors[k]) >= like.Threshold {
+			if dot(directions[i], directions[k]) >= centre.Threshold {
 				again[which[i]] = which[k]
 				break
 			}
@@ -82,11 +98,11 @@ func (o *Overlap) likeness(ctx context.Context) (Likeness, error) {
 	if o.Likeness == nil {
 		l, err := Calibrate(ctx, o.Embedder)
 		if err != nil {
-			return Likeness{}, err
+			return nil, err
 		}
-		o.Likeness = &l
+		o.Likeness = l
 	}
-	return *o.Likeness, nil
+	return o.Likeness, nil
 }
 
 // vectorsOf checks what it gets.
@@ -106,77 +122,90 @@ func vectorsOf(ctx context.Context, e Embedder, texts []string) ([][]float32, er
 	return vectors, nil
 }
 
-// of is the likeness of two vectors: 1 for the same, 0 for two of one text that
-// have nothing in common but that.
-func (l Likeness) of(a, b []float32) float64 {
-	return 1 - squared(a, b)/(2*l.Scale*l.Scale)
-}
-
-func squared(a, b []float32) float64 {
-	sum := 0.0
-	for k := range a {
-		d := float64(a[k]) - float64(b[k])
-		sum += d * d
+// centred takes the mean off and scales to length 1. What has no length then
+// stays zero, and is like nothing.
+func centred(vectors [][]float32, mean []float64) [][]float64 {
+	out := make([][]float64, len(vectors))
+	for i, v := range vectors {
+		out[i] = make([]float64, len(mean))
+		for k := range mean {
+			out[i][k] = float64(v[k]) - mean[k]
+		}
+		if length := math.Sqrt(dot(out[i], out[i])); length > 1e-9 {
+			for k := range out[i] {
+				out[i][k] /= length
+			}
+		}
 	}
-	return sum
+	return out
 }
 
-// calibrating are the samples that Calibrate embeds, of several kinds.
-var calibrating = []string{"essay", "science", "town", "deutsch"}
+func meanOf(vectors [][]float32) []float64 {
+	mean := make([]float64, len(vectors[0]))
+	for _, v := range vectors {
+		for k := range mean {
+			mean[k] += float64(v[k]) / float64(len(vectors))
+		}
+	}
+	return mean
+}
 
-// Calibrate measures an embedder on honest texts, whose paragraphs all say
-// something else: the scale of their distances, and as the threshold a likeness
-// that is further above the highest it finds than that is above the mean of the
-// highest of each paragraph.
+// Calibrate measures an embedder on the honest texts of each language, whose
+// paragraphs all say something else. Each text is compared with the mean of the
+// others, as a new text would be; the threshold lies a tenth of the way from the
+// highest cosine that comes up to 1.
 func Calibrate(ctx context.Context, e Embedder) (Likeness, error) {
-	var all [][][]float32
-	spread, n := 0.0, 0
+	texts := map[string][][][]float32{} // language, text, paragraph
+	byLanguage := map[string][]Sample{}
 	for _, s := range Samples() {
-		if !slices.Contains(calibrating, s.Name) {
+		l := detect(s.Text)
+		byLanguage[l] = append(byLanguage[l], s)
+	}
+	like := Likeness{}
+	for language, samples := range byLanguage {
+		if len(samples) < leastSamples {
 			continue
 		}
-		lines, _ := linesOf(s.Text)
-		var texts []string
-		for _, p := range paragraphsOf(lines, scan(s.Text)) {
-			if p.words >= leastParagraph {
-				texts = append(texts, s.Text[p.start:p.end])
-			}
-		}
-		vectors, err := vectorsOf(ctx, e, texts)
-		if err != nil {
-			return Likeness{}, err
-		}
-		// The mean of squared distances of pairs is twice that from the mean.
-		for i := range vectors {
-			for k := range i {
-				spread += squared(vectors[i], vectors[k]) / 2
-				n++
-			}
-		}
-		all = append(all, vectors)
-	}
-	l := Likeness{Scale: math.Sqrt(spread / float64(n))}
-	if !(l.Scale > 0) {
-		return Likeness{Scale: 1, Threshold: math.MaxFloat64}, nil // it cannot tell texts apart: it finds nothing
-	}
-	l.Threshold = l.limit(all)
-	return l, nil
-}
-
-func (l Likeness) limit(all [][][]float32) float64 {
-	most, sum, n := math.Inf(-1), 0.0, 0
-	for _, vectors := range all {
-		for i := range vectors {
-			best := math.Inf(-1)
-			for k := range vectors {
-				if k != i {
-					best = max(best, l.of(vectors[i], vectors[k]))
+		for _, s := range samples {
+			lines, _ := linesOf(s.Text)
+			var own []string
+			for _, p := range paragraphsOf(lines, scan(s.Text)) {
+				if p.words >= leastParagraph {
+					own = append(own, s.Text[p.start:p.end])
 				}
 			}
-			most = max(most, best)
-			sum += best
-			n++
+			vectors, err := vectorsOf(ctx, e, own)
+			if err != nil {
+				return nil, err
+			}
+			texts[language] = append(texts[language], vectors)
+		}
+		like[language] = centreOf(texts[language])
+	}
+	return like, nil
+}
+
+func centreOf(texts [][][]float32) Centre {
+	most := 0.0
+	var all [][]float32
+	for i, own := range texts {
+		var others [][]float32
+		for k, t := range texts {
+			if k != i {
+				others = append(others, t...)
+			}
+		}
+		all = append(all, own...)
+		directions := centred(own, meanOf(others))
+		for a := range directions {
+			for b := range a {
+				most = max(most, dot(directions[a], directions[b]))
+			}
 		}
 	}
-	return most + max(0, most-sum/float64(n))
+	c := Centre{Mean: make([]float32, len(all[0])), Threshold: most + aboveHonest*(1-most)}
+	for k, x := range meanOf(all) {
+		c.Mean[k] = float32(x)
+	}
+	return c
 }

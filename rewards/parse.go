@@ -12,7 +12,7 @@ import (
 type With struct {
 	Judge    Model       // nil: none
 	Embedder Embedder    // nil: none
-	Likeness *Likeness   // of the embedder; nil: measured when it is first needed
+	Likeness Likeness    // of the embedder; nil: measured when it is first needed
 	Head     *Head       // nil: none
 	Lists    *Checklists // nil: new ones
 }

@@ -65,6 +65,7 @@ func proseOf(p Prompt, text string, lines []line, marks []mark) finding {
 		{"format.stuffed", (*page).stuffed},
 		{"format.salad", (*page).salad},
 		{"format.novelty", (*page).novelty},
+		{"format.ending", (*page).ending},
 	} {
 		factor, places := 1.0, []passage(nil)
 		if g.words >= proseWords {
@@ -127,6 +128,25 @@ func (g *page) longParagraphs() (float64, []passage) {
 		}
 	}
 	return 1 - 0.5*float64(long)/float64(g.words), places
+}
+
+// ending costs a little where the last paragraph breaks off: a line of some
+// length without a stop. Verses and signatures are shorter.
+func (g *page) ending() (float64, []passage) {
+	last := g.paragraphs[len(g.paragraphs)-1]
+	line := g.text[last.start:last.end]
+	if i := strings.LastIndexByte(line, '\n'); i >= 0 {
+		line = line[i+1:]
+	}
+	line = strings.TrimRight(line, " \t\r")
+	if last.kind != proseLine || CountWords(line) < 9 {
+		return 1, nil
+	}
+	end := strings.TrimRight(line, closers)
+	if r := firstRune(lastCharacter(end)); end != "" && !strings.ContainsRune(stops+":：।", r) {
+		return 0.85, []passage{{last.end - min(len(line), 30), last.end, "breaks off in the middle of a sentence"}}
+	}
+	return 1, nil
 }
 
 var asksForList = regexp.MustCompile(`(?i)\b(lists?|bullet\w*|checklists?|glossary|faq|recipes?|ingredients|table|timeline|itinerary|steps|liste\w*|aufzählung|tabelle|rezept|lista\w*|tabla|receta|elenco|tabella|ricetta|recette|tableau|lijst|tabel)\b|列表|清单|步骤|要点|表格|一覧|箇条書き|목록`)

@@ -163,7 +163,10 @@ func (g *page) novelty() (float64, []passage) {
 	return 1 - 0.8*clamp((leastNovelty-mean)/0.12), w.places
 }
 
-const stops = ".!?…。！？।۔؟"
+const (
+	stops   = ".!?…。！？।۔؟"
+	closers = "\"'”’)]»」』*_`|"
+)
 
 // A wake is what was said lately, and how new each sentence was.
 type wake struct {
