@@ -15,6 +15,7 @@ import (
 
 	"longhand/app/draft"
 	"longhand/assets"
+	"longhand/rl"
 )
 
 const appID = "io.github.longhand"
@@ -38,6 +39,8 @@ type window struct {
 	run   *draftRun  // nil: no draft is under way
 	job   job        // the last one
 
+	training *training // the second page
+
 	closing bool // once the draft has stopped
 }
 
@@ -49,6 +52,9 @@ type ports struct {
 	fetch  func(ctx context.Context, model string) iter.Seq2[assets.Progress, error]
 	last   iter.Seq2[unfinished, error] // the draft left unfinished last time, if any
 	now    func() time.Time
+
+	ground iter.Seq2[ground, error]                                 // what there is to train with
+	train  func(context.Context, rl.Job) iter.Seq2[rl.Event, error] // a cancelled context ends it after the step in hand, and what still happens is yielded; nil: there is no trainer
 }
 
 // unfinished is a draft that can go on.
@@ -66,12 +72,14 @@ func newWindow(ctx context.Context, a fyne.App, s screen, p ports) *window {
 	w.alert = newAlert(w.win)
 	w.shelf, w.noted = newShelfView(w.fetch), caption("")
 	w.start = newStart(func(prompt string, words int) {
-		w.begin(job{Prompt: prompt, Words: words, Language: language(prompt), Window: true})
+		w.begin(job{Prompt: prompt, Words: words, Language: language(prompt), Window: true, Model: w.training.skill.Base, Adapter: w.training.skill.Dir})
 	}, w.goOnLast)
 	w.desk = newDesk(&pace{now: p.now}, deskActions{pause: w.pause, resume: w.resume, stop: w.stop,
 		goOn: w.goOn, newDraft: w.showStart, save: w.saveAs, copy: w.copyAll})
-	w.body = container.NewStack(w.start.lay(w.shelf.content), w.desk.content)
-	w.win.SetContent(container.New(filled{rest: 1}, w.header(), w.body))
+	w.training = newTraining(w)
+	w.body = container.NewStack(w.start.lay(container.NewVBox(w.training.kept, w.shelf.content)), w.desk.content)
+	w.use(w.training.skill)
+	w.win.SetContent(container.New(filled{rest: 1}, w.header(), container.NewStack(w.body, w.training.content)))
 	w.win.SetPadded(false)
 	w.win.Resize(fyne.NewSize(1180, 780))
 	w.win.CenterOnScreen()
@@ -91,19 +99,19 @@ func (w *window) header() fyne.CanvasObject {
 	})
 	light.Importance = widget.LowImportance
 	return container.New(filled{rest: 0}, container.New(layout.NewCustomPaddedLayout(4, 4, 8, 8),
-		container.NewHBox(name, w.noted, layout.NewSpacer(), w.desk.copy, w.desk.save, light)), widget.NewSeparator())
+		container.NewHBox(name, w.training.drafting, w.training.training, w.noted, layout.NewSpacer(), w.desk.copy, w.desk.save, light)), widget.NewSeparator())
 }
 
 func (w *window) keys() {
 	c := w.win.Canvas()
 	c.AddShortcut(sendKey, func(fyne.Shortcut) {
-		if w.start.content.Visible() {
+		if w.body.Visible() && w.start.content.Visible() {
 			w.start.send()
 		}
 	})
 	c.AddShortcut(saveKey, func(fyne.Shortcut) { w.saveAs() })
 	c.SetOnTypedKey(func(k *fyne.KeyEvent) {
-		if w.desk.content.Visible() {
+		if w.body.Visible() && w.desk.content.Visible() {
 			w.desk.key(k.Name)
 		}
 	})
@@ -132,6 +140,10 @@ func (w *window) showDesk() {
 // begin runs a job and shows it.
 func (w *window) begin(j job) {
 	if w.run != nil {
+		return
+	}
+	if w.training.run != nil {
+		w.alert.show(errTrains)
 		return
 	}
 	w.job = j
@@ -212,26 +224,30 @@ func (w *window) goOnLast() {
 	w.begin(job{Resume: w.start.left.id, Retell: true, Window: true})
 }
 
-// close closes the window, after the draft has stopped.
+// close closes the window, after the draft or the training has stopped.
 func (w *window) close() {
-	if w.run == nil || w.closing { // asked twice: at once
+	if w.run == nil && w.training.run == nil || w.closing { // asked twice: at once
 		w.win.Close()
 		return
 	}
-	d := dialog.NewConfirm("Stop writing and close?", "What is written is kept. You can go on with it when you open Longhand again.",
-		func(yes bool) {
-			if !yes {
-				return
-			}
-			if w.run == nil {
-				w.win.Close()
-				return
-			}
-			w.closing = true
-			w.stop()
-		}, w.win)
+	title, text, keep := "Stop writing and close?", "What is written is kept. You can go on with it when you open Longhand again.", "Keep writing"
+	if w.training.run != nil {
+		title, text, keep = "Stop training and close?", "It ends after the step in hand, which may take a while. What was learned until then is kept.", "Keep training"
+	}
+	d := dialog.NewConfirm(title, text, func(yes bool) {
+		if !yes {
+			return
+		}
+		if w.run == nil && w.training.run == nil {
+			w.win.Close()
+			return
+		}
+		w.closing = true
+		w.stop()
+		w.stopTraining()
+	}, w.win)
 	d.SetConfirmText("Stop and close")
-	d.SetDismissText("Keep writing")
+	d.SetDismissText(keep)
 	d.Show()
 }
 

@@ -36,13 +36,20 @@ func (windowCmd) Run(e *env) error {
 	return e.ctx.Err() // an interrupt closes the window too
 }
 
-// wait gives a draft that was under way time to stop.
+// wait gives what was under way time to stop. A step of training may take
+// longer: then the last checkpoint is what is kept.
 func (w *window) wait(most time.Duration) {
-	if w.run == nil {
+	var ended <-chan struct{}
+	switch {
+	case w.run != nil:
+		ended = w.run.ended
+	case w.training.run != nil:
+		ended = w.training.run.ended
+	default:
 		return
 	}
 	select {
-	case <-w.run.ended:
+	case <-ended:
 	case <-time.After(most):
 	}
 }
@@ -54,10 +61,12 @@ func (e *env) ports() ports {
 			_, m, err := e.model(name)
 			return err == nil && m.Sample
 		},
-		shelf: e.shelf,
-		fetch: e.fetch,
-		last:  e.unfinished,
-		now:   time.Now,
+		shelf:  e.shelf,
+		fetch:  e.fetch,
+		last:   e.unfinished,
+		now:    time.Now,
+		ground: e.ground,
+		train:  e.train,
 	}
 }
 

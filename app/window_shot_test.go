@@ -38,13 +38,8 @@ func init() {
 }
 
 func takePictures(dir string) error {
-	a, err := openApp()
-	if err != nil {
-		return err
-	}
-	gone := make(chan struct{})
 	stage := &stage{}
-	w := newWindow(context.Background(), a, onScreen(gone), ports{
+	return photograph(dir, ports{
 		start:  stage.start,
 		sample: func(string) bool { return true },
 		shelf: func(yield func(shelf, error) bool) {
@@ -52,11 +47,21 @@ func takePictures(dir string) error {
 		},
 		last: func(func(unfinished, error) bool) {},
 		now:  stage.now,
-	})
+	}, func(w *window) []shot { return shots(w, stage) })
+}
+
+// photograph opens a window on these ports and takes pictures of it.
+func photograph(dir string, p ports, shots func(*window) []shot) error {
+	a, err := openApp()
+	if err != nil {
+		return err
+	}
+	gone := make(chan struct{})
+	w := newWindow(context.Background(), a, onScreen(gone), p)
 	var failed error
 	go func() {
 		time.Sleep(1500 * time.Millisecond)
-		for _, s := range shots(w, stage) {
+		for _, s := range shots(w) {
 			w.screen.show(s.do)
 			time.Sleep(s.wait)
 			name := filepath.Join(dir, s.name+".png")

@@ -1,0 +1,366 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/storage"
+
+	"longhand/rl"
+)
+
+// A training is the window's second page: a run is set up, looked at and used.
+type training struct {
+	form    *trainForm
+	desk    *trainDesk
+	run     *trainRun // nil: none is under way
+	content *fyne.Container
+
+	drafting, training *tab // in the header
+
+	skill skill // what drafts are written with
+	told  *quietText
+	kept  fyne.CanvasObject // says so on the first page, and undoes it
+}
+
+// A trainRun is one training run under way.
+type trainRun struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when nothing works on it any more
+	gate   gate          // shut while the writer decides
+	left   atomic.Bool   // the writer thought better of it: nothing of it is kept
+}
+
+func newTrainRun(ctx context.Context) *trainRun {
+	r := &trainRun{ended: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	return r
+}
+
+// events passes seq on. With ask it stops behind a preflight that went well
+// until the gate is opened: not asking for the next event holds the trainer
+// back, as far as it does not run ahead.
+func (r *trainRun) events(seq iter.Seq2[rl.Event, error], ask bool) iter.Seq2[rl.Event, error] {
+	return func(yield func(rl.Event, error) bool) {
+		defer close(r.ended)
+		for e, err := range seq {
+			if p, ok := e.(rl.Preflight); ok && ask && p.OK {
+				r.gate.shut()
+			}
+			if !yield(e, err) {
+				return
+			}
+			if r.gate.pass(r.ctx); r.left.Load() {
+				return // which ends the trainer where it is
+			}
+		}
+	}
+}
+
+// newTraining makes the page and the tabs that lead to it.
+func newTraining(w *window) *training {
+	t := &training{skill: readSkill(w.app.Preferences().String(skillKey)), told: caption("")}
+	t.form = newTrainForm(w.beginTraining, w.openPrompts, w.pickFolder)
+	t.desk = newTrainDesk(trainActions{start: w.startTraining, leave: w.leaveTraining, stop: w.stopTraining, goOn: w.goOnTraining, use: w.useTraining, again: w.newTraining})
+	t.content = container.NewStack(t.form.content, t.desk.content)
+	t.content.Hide()
+	t.desk.content.Hide()
+	t.drafting = newTab("Drafting", w.showDrafting)
+	t.training = newTab("Training", w.showTraining)
+	t.drafting.say(t.drafting.text.Text, true)
+	undo := newChoice("Write with the model as it came", "", func() { w.use(skill{}) })
+	t.kept = container.New(layout.NewCustomPaddedVBoxLayout(0), t.told, undo)
+	if w.ports.train == nil { // this build cannot train
+		t.drafting.Hide()
+		t.training.Hide()
+	}
+	return t
+}
+
+// showTraining shows the second page.
+func (w *window) showTraining() {
+	t := w.training
+	showIf(w.body, false)
+	showIf(w.desk.save, false)
+	showIf(w.desk.copy, false)
+	showIf(w.noted, false)
+	showIf(t.content, true)
+	w.tabs()
+	w.win.Canvas().Unfocus()
+	if w.ports.ground != nil && t.run == nil {
+		follow(w.screen, w.ports.ground, func(g []ground) { t.form.show(g[len(g)-1]) }, func(err error) {
+			if err != nil {
+				w.alert.show(err)
+			}
+		})
+	}
+}
+
+// showDrafting shows the first page as it was left.
+func (w *window) showDrafting() {
+	showIf(w.training.content, false)
+	showIf(w.body, true)
+	showIf(w.noted, true)
+	showIf(w.desk.save, w.desk.content.Visible())
+	showIf(w.desk.copy, w.desk.content.Visible())
+	w.tabs()
+}
+
+// tabs says in the header which page shows, and from the other one how far the
+// training is.
+func (w *window) tabs() {
+	t := w.training
+	front := t.content.Visible()
+	text := "Training"
+	if t.run != nil && !front && len(t.desk.c.steps) > 0 {
+		text += "  ·  " + grouped(t.desk.c.done()) + " of " + grouped(t.desk.c.total())
+	}
+	t.training.say(text, front)
+	t.drafting.say(t.drafting.text.Text, !front)
+}
+
+var (
+	errDraftRuns = errors.New("a draft is being written: the training can begin once it has ended or been stopped")
+	errTrains    = errors.New("a training is under way: the draft can begin once it has ended or been stopped")
+)
+
+// beginTraining begins the run that the form asks for.
+func (w *window) beginTraining() {
+	if w.run != nil {
+		w.alert.show(errDraftRuns)
+		return
+	}
+	j, err := w.training.form.job(newID(), uint64(w.ports.now().UnixNano())%1_000_000+1)
+	if err != nil {
+		w.alert.show(spoken(err))
+		return
+	}
+	w.training.desk.open(j)
+	w.train(j, true)
+}
+
+// train runs a job and shows it; with ask the writer decides after the preflight.
+func (w *window) train(j rl.Job, ask bool) {
+	t := w.training
+	if t.run != nil {
+		return
+	}
+	r := newTrainRun(w.ctx)
+	t.run = r
+	showIf(t.form.content, false)
+	showIf(t.desk.content, true)
+	follow(w.screen, r.events(w.ports.train(r.ctx, j), ask), func(events []rl.Event) { w.trained(events, ask) }, func(err error) { w.trainingEnded(r, err) })
+}
+
+// trained shows what the run did.
+func (w *window) trained(events []rl.Event, ask bool) {
+	d := w.training.desk
+	for _, e := range events {
+		d.c.apply(e)
+		switch e := e.(type) {
+		case rl.Preflight:
+			if e.OK && ask && d.phase == trainChecking {
+				d.phase = trainReady
+			}
+		case rl.Step, rl.Warmup:
+			if d.phase == trainChecking {
+				d.phase = trainRunning
+			}
+		case rl.Checkpoint:
+			d.say("The checkpoint of step " + grouped(e.Step) + " is kept.")
+		}
+	}
+	d.update()
+	w.tabs()
+}
+
+// trainingEnded shows how the run ended.
+func (w *window) trainingEnded(r *trainRun, err error) {
+	t := w.training
+	d := t.desk
+	t.run = nil
+	byHand := r.ctx.Err() != nil
+	r.cancel()
+	refused := d.c.preflight != nil && !d.c.preflight.OK
+	switch {
+	case r.left.Load():
+		w.newTraining()
+		if err := discard(d.c.job); err != nil {
+			w.alert.show(err)
+		}
+	case byHand || errors.Is(err, context.Canceled):
+		d.enter(trainStopped)
+	case err == nil && !refused && (d.c.finished == nil || !d.c.finished.Stopped):
+		d.enter(trainFinished)
+	case err == nil && !refused:
+		d.enter(trainStopped)
+	default:
+		d.enter(trainFailed)
+		if err == nil {
+			err = errors.New(d.c.preflight.Message)
+		}
+		w.alert.show(spoken(err))
+	}
+	if d.phase > trainStopping && d.c.checkpoint.Dir != "" {
+		d.say("Kept in " + d.c.job.Out)
+		w.renew(d.c.checkpoint)
+	}
+	w.tabs()
+	if w.closing {
+		w.win.Close()
+	}
+}
+
+// startTraining goes on behind the preflight.
+func (w *window) startTraining() {
+	w.training.desk.enter(trainRunning)
+	w.training.run.gate.open()
+}
+
+// leaveTraining gives up a run that has not begun.
+func (w *window) leaveTraining() {
+	if r := w.training.run; r != nil {
+		r.left.Store(true)
+	}
+	w.stopTraining()
+}
+
+// stopTraining ends the run after the step in hand.
+func (w *window) stopTraining() {
+	if r := w.training.run; r != nil {
+		w.training.desk.enter(trainStopping)
+		r.cancel()
+	}
+}
+
+// goOnTraining takes a stopped run up again.
+func (w *window) goOnTraining() {
+	if w.run != nil {
+		w.alert.show(errDraftRuns)
+		return
+	}
+	d := w.training.desk
+	j := d.c.job
+	j.Resume = true
+	d.say("")
+	d.enter(trainChecking)
+	w.train(j, false)
+}
+
+// newTraining goes back to the form.
+func (w *window) newTraining() {
+	t := w.training
+	t.desk.phase = trainNone
+	showIf(t.desk.content, false)
+	showIf(t.form.content, true)
+	if t.content.Visible() {
+		w.showTraining()
+	}
+}
+
+// useTraining has the next draft written with the checkpoint.
+func (w *window) useTraining() {
+	c := w.training.desk.c
+	s := skill{Dir: c.checkpoint.Dir, Base: c.job.Base, Steps: c.checkpoint.Step}
+	for _, b := range w.training.form.bases {
+		if b.path == s.Base {
+			s.Title = b.title
+		}
+	}
+	w.use(s)
+	w.showDrafting()
+	if w.run == nil {
+		w.showStart()
+	}
+}
+
+// use has drafts written with a checkpoint, also the next time; the zero value
+// with the model as it came.
+func (w *window) use(s skill) {
+	t := w.training
+	t.skill = s
+	w.app.Preferences().SetString(skillKey, s.String())
+	t.told.say(s.say())
+	showIf(t.kept, s.Dir != "")
+	showIf(w.shelf.about, s.Dir == "")
+}
+
+// renew takes the last checkpoint of the run whose checkpoint is in use, where
+// that one made room for later ones.
+func (w *window) renew(last rl.Checkpoint) {
+	s := w.training.skill
+	if s.Dir == "" || filepath.Dir(s.Dir) != filepath.Dir(last.Dir) {
+		return
+	}
+	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
+		s.Dir, s.Steps = last.Dir, last.Step
+		w.use(s)
+	}
+}
+
+// openPrompts asks for a prompt file.
+func (w *window) openPrompts() {
+	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
+		if err != nil {
+			w.alert.show(err)
+			return
+		}
+		if f != nil {
+			f.Close()
+			w.takePrompts(f.URI().Path())
+		}
+	}, w.win)
+	d.SetFilter(storage.NewExtensionFileFilter([]string{".jsonl", ".json"}))
+	w.place(d)
+}
+
+// takePrompts reads a prompt file.
+func (w *window) takePrompts(path string) {
+	follow(w.screen, readPrompts(path), func(p [][]rl.Prompt) { w.training.form.prompts.take(path, p[0]) }, func(err error) {
+		if err != nil {
+			w.alert.show(spoken(err))
+		}
+	})
+}
+
+// pickFolder asks where runs are to be kept.
+func (w *window) pickFolder() {
+	w.place(dialog.NewFolderOpen(func(l fyne.ListableURI, err error) {
+		switch {
+		case err != nil:
+			w.alert.show(err)
+		case l != nil:
+			w.training.form.keep(l.Path())
+		}
+	}, w.win))
+}
+
+// place shows a file dialog in the size that the window has room for.
+func (w *window) place(d *dialog.FileDialog) {
+	d.Show()
+	d.Resize(fyne.NewSize(min(860, w.win.Canvas().Size().Width-80), min(580, w.win.Canvas().Size().Height-80)))
+}
+
+// spoken is an error without the package's name in front.
+func spoken(err error) error {
+	text := strings.TrimPrefix(plain(err), "rl: ")
+	var h hinted
+	if errors.As(err, &h) {
+		return hinted{errors.New(text), h.hint}
+	}
+	return errors.New(text)
+}
+
+// sentenceOf is a message as a sentence.
+func sentenceOf(message string) string { return sentence(spoken(errors.New(message))) }
