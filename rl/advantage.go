@@ -10,8 +10,8 @@ import (
 // and the mean of LongWriter-Zero).
 const (
 	Average   = "average"            // each reward normalised in its group, then their weighted mean
-	GDPO      = "normalize_then_sum" // the same, their weighted sum, normalised over the batch (arXiv 2601.05242)
-	RewardSum = "sum_then_normalize" // the weighted sum of the rewards, normalised in its group
+	GDPO      = "normalize_then_sum" //nolint:misspell // TRL's word. The same, their weighted sum, normalised over the batch (arXiv 2601.05242)
+	RewardSum = "sum_then_normalize" //nolint:misspell // TRL's word. The weighted sum of the rewards, normalised in its group
 )
 
 // What a reward's distance from its group's mean is divided by (TRL's scale_rewards).

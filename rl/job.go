@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 )
@@ -179,68 +178,77 @@ func (j Job) checkReplay() error {
 	return nil
 }
 
+// A rule is what must not be, and the sentence that says so.
+type rule struct {
+	broken bool
+	what   string
+}
+
+// first is the first rule that is broken.
+func first(rules ...rule) error {
+	for _, r := range rules {
+		if r.broken {
+			return errors.New(r.what)
+		}
+	}
+	return nil
+}
+
 func (j Job) checkRollouts() error {
-	switch {
-	case j.Group < 2 || j.Group > 256:
-		return fmt.Errorf("%d completions a prompt; 2 to 256 are possible", j.Group)
-	case j.PromptsPerStep < 1 || j.PromptsPerStep > 1024:
-		return fmt.Errorf("%d prompts a step; 1 to 1024 are possible", j.PromptsPerStep)
-	case j.MaxTokens < 1 || j.MaxTokens > 1<<20:
-		return fmt.Errorf("completions of at most %d tokens", j.MaxTokens)
-	case j.Form != FormPlain && j.Form != FormOnePass:
-		return fmt.Errorf("the form %q; %s and %s are possible", j.Form, FormPlain, FormOnePass)
-	case j.Loss == SFT:
-		return errors.New("the loss sft is the warm-up's; name one of the others")
-	case j.Rewards == "":
-		return errors.New("no rewards are named")
-	case j.Slots < 0 || j.Slots > 255:
-		return fmt.Errorf("%d slots; 0 to 255 are possible", j.Slots)
-	case !slices.Contains([]string{"", "f16"}, j.Rollout):
-		return fmt.Errorf("rollout weights %q; only f16 is possible, or none for the base's own", j.Rollout)
-	case j.WarmupSteps < 0 || j.WarmupBatch < 1 || j.EvalEvery < 0 || j.EvalSamples < 1 || j.SaveEvery < 1 || j.Keep < 1:
-		return errors.New("a number of steps or samples is negative or 0")
-	case !within(j.WarmupRate, 0, 1):
-		return fmt.Errorf("the warm-up's learning rate %g", j.WarmupRate)
+	err := first(
+		rule{!between(j.Group, 2, 256), fmt.Sprintf("%d completions a prompt; 2 to 256 are possible", j.Group)},
+		rule{!between(j.PromptsPerStep, 1, 1024), fmt.Sprintf("%d prompts a step; 1 to 1024 are possible", j.PromptsPerStep)},
+		rule{!between(j.MaxTokens, 1, 1<<20), fmt.Sprintf("completions of at most %d tokens", j.MaxTokens)},
+		rule{!slices.Contains([]string{FormPlain, FormOnePass}, j.Form), fmt.Sprintf("the form %q; %s and %s are possible", j.Form, FormPlain, FormOnePass)},
+		rule{j.Loss == SFT, "the loss sft is the warm-up's; name one of the others"},
+		rule{j.Rewards == "", "no rewards are named"},
+		rule{!between(j.Slots, 0, 255), fmt.Sprintf("%d slots; 0 to 255 are possible", j.Slots)},
+		rule{!slices.Contains([]string{"", "f16"}, j.Rollout), fmt.Sprintf("rollout weights %q; only f16 is possible, or none for the base's own", j.Rollout)},
+		rule{min(j.WarmupSteps, j.EvalEvery) < 0, "a number of warm-up steps, or of steps between evaluations, is negative"},
+		rule{min(j.WarmupBatch, j.EvalSamples, j.SaveEvery, j.Keep) < 1, "a number of examples, samples, or checkpoints, or of steps between them, is below 1"},
+		rule{!within(j.WarmupRate, 0, 1), fmt.Sprintf("the warm-up's learning rate %g", j.WarmupRate)},
+	)
+	if err != nil {
+		return err
 	}
 	return AdvantageOptions{Aggregation: j.Aggregation, Scale: j.Scale}.check()
 }
 
 func (j Job) checkOptimizer() error {
-	switch {
-	case j.Steps < 0 || j.Steps > 10_000_000:
-		return fmt.Errorf("%d steps", j.Steps)
-	case j.Rank < 1 || j.Rank > 1024:
-		return fmt.Errorf("the rank %d; 1 to 1024 are possible", j.Rank)
-	case !within(j.Alpha, 0, 1e6):
-		return fmt.Errorf("alpha %g; above 0 is possible", j.Alpha)
-	case j.Rate != nil && !within(*j.Rate, 0, 1):
-		return fmt.Errorf("the learning rate %g; 0 to 1 are possible", *j.Rate)
-	case j.RateWarmup < 0:
-		return fmt.Errorf("%d steps until the learning rate is reached", j.RateWarmup)
-	case !within(j.Beta1, 0, 0.99999999) || !within(j.Beta2, 0, 0.99999999):
-		return fmt.Errorf("AdamW's betas %g and %g; 0 up to 1 are possible", j.Beta1, j.Beta2)
-	case !within(j.AdamEps, 0, 1):
-		return fmt.Errorf("adam_epsilon %g", j.AdamEps)
-	case !within(j.Decay, 0, 10):
-		return fmt.Errorf("weight_decay %g", j.Decay)
-	case !within(j.MaxNorm, 0, 1e12):
-		return fmt.Errorf("max_grad_norm %g", j.MaxNorm)
-	case j.Iterations < 1 || j.Iterations > 64:
-		return fmt.Errorf("num_iterations %d; 1 to 64 are possible", j.Iterations)
+	rate := 0.0
+	if j.Rate != nil {
+		rate = *j.Rate
+	}
+	err := first(
+		rule{!between(j.Steps, 0, 10_000_000), fmt.Sprintf("%d steps", j.Steps)},
+		rule{!between(j.Rank, 1, 1024), fmt.Sprintf("the rank %d; 1 to 1024 are possible", j.Rank)},
+		rule{!within(j.Alpha, 0, 1e6), fmt.Sprintf("alpha %g; above 0 is possible", j.Alpha)},
+		rule{!within(rate, 0, 1), fmt.Sprintf("the learning rate %g; 0 to 1 are possible", rate)},
+		rule{j.RateWarmup < 0, fmt.Sprintf("%d steps until the learning rate is reached", j.RateWarmup)},
+		rule{!within(j.Beta1, 0, almostOne), fmt.Sprintf("adam_beta1 %g; 0 up to 1 are possible", j.Beta1)},
+		rule{!within(j.Beta2, 0, almostOne), fmt.Sprintf("adam_beta2 %g; 0 up to 1 are possible", j.Beta2)},
+		rule{!within(j.AdamEps, 0, 1), fmt.Sprintf("adam_epsilon %g", j.AdamEps)},
+		rule{!within(j.Decay, 0, 10), fmt.Sprintf("weight_decay %g", j.Decay)},
+		rule{!within(j.MaxNorm, 0, 1e12), fmt.Sprintf("max_grad_norm %g", j.MaxNorm)},
+		rule{!between(j.Iterations, 1, 64), fmt.Sprintf("num_iterations %d; 1 to 64 are possible", j.Iterations)},
+	)
+	if err != nil {
+		return err
 	}
 	return j.loss().check()
 }
 
+// almostOne is the largest beta of AdamW: at 1 its moments never move.
+const almostOne = 0.99999999
+
 func (j Job) checkRest() error {
-	switch {
-	case !slices.Contains([]string{"auto", "cpu", "cuda"}, j.Device):
-		return fmt.Errorf("the device %q; auto, cpu and cuda are possible", j.Device)
-	case !slices.Contains([]string{"auto", "never", "always"}, j.Recompute):
-		return fmt.Errorf("recompute %q; auto, never and always are possible", j.Recompute)
-	case j.Threads < 0 || j.MaxRows < 0 || j.Memory < 0:
-		return errors.New("threads, rows of a micro-batch or memory are negative")
-	}
-	return nil
+	return first(
+		rule{!slices.Contains([]string{"auto", "cpu", "cuda"}, j.Device), fmt.Sprintf("the device %q; auto, cpu and cuda are possible", j.Device)},
+		rule{!slices.Contains([]string{"auto", "never", "always"}, j.Recompute), fmt.Sprintf("recompute %q; auto, never and always are possible", j.Recompute)},
+		rule{min(int64(j.Threads), int64(j.MaxRows), j.Memory) < 0, "threads, rows of a micro-batch or memory are negative"},
+	)
 }
 
-func within(x, low, high float64) bool { return x >= low && x <= high && !math.IsInf(x, 0) }
+func between(n, low, high int) bool { return n >= low && n <= high }
+
+func within(x, low, high float64) bool { return x >= low && x <= high }

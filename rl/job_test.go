@@ -104,7 +104,7 @@ func TestJobCheck(t *testing.T) {
 		`multi_objective_aggregation "x"`: set("multi_objective_aggregation", "x"),
 		"the learning rate -1":            set("learning_rate", "-1"),
 		"the learning rate +Inf":          set("learning_rate", "Inf"),
-		"AdamW's betas 1 and":             set("adam_beta1", "1"),
+		"adam_beta1 1;":                   set("adam_beta1", "1"),
 		"num_iterations 0":                set("num_iterations", "0"),
 		"the rank 0":                      func(j *Job) { j.Rank = 0 },
 		`the device "gpu"`:                func(j *Job) { j.Device = "gpu" },
@@ -112,7 +112,7 @@ func TestJobCheck(t *testing.T) {
 		"no rewards":                      func(j *Job) { j.Rewards = "" },
 		`rollout weights "q2"`:            set("rollout_weights", "q2"),
 		"a replay needs a file":           func(j *Job) { j.Replay = "r.jsonl" },
-		"rl: a number of steps or samples is negative or 0": set("save_steps", "0"),
+		"rl: a number of examples, samples, or checkpoints": set("save_steps", "0"),
 	} {
 		j := trainingJob()
 		spoil(&j)

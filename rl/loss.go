@@ -131,10 +131,10 @@ func Loss(o LossOptions, z Size, items []Item) (loss float64, grad [][]float64, 
 		}
 		scale := o.scale(z, len(g))
 		var sum float64
-		switch {
-		case o.Type == SFT:
+		switch o.Type {
+		case SFT:
 			sum = likelihood(it, g)
-		case o.Type == CISPO:
+		case CISPO:
 			sum = o.weighted(it, g, &stats)
 		default:
 			sum = o.clipped(it, g, &stats)

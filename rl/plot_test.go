@@ -1,3 +1,4 @@
+//nolint:misspell // the package is called color
 package rl
 
 import (

@@ -42,10 +42,10 @@ func start(ctx context.Context, command []string, job Job, yield func(Event, err
 	if err != nil {
 		return fmt.Errorf("rl: start the trainer %s: %w", filepath.Base(command[0]), err)
 	}
-	defer p.Close()
+	defer p.Close() //nolint:errcheck // how it ended does not matter any more
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { child.One[struct{}](work, p, callStop, nil) })()
+	defer context.AfterFunc(ctx, func() { _, _ = child.One[struct{}](work, p, callStop, nil) })()
 	for line, err := range child.Stream[json.RawMessage](work, p, callTrain, job) {
 		if err != nil {
 			return died(err)

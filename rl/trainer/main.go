@@ -39,13 +39,11 @@ func main() {
 // do does one job.
 func do(ctx context.Context, job rl.Job) iter.Seq2[rl.Event, error] {
 	return func(yield func(rl.Event, error) bool) {
-		err := errors.New("") // of the branch taken
+		work := train
 		if job.Replay != "" {
-			err = replay(ctx, job, yield)
-		} else {
-			err = train(ctx, job, yield)
+			work = replay
 		}
-		if err != nil && !errors.Is(err, errBroken) {
+		if err := work(ctx, job, yield); err != nil && !errors.Is(err, errBroken) {
 			yield(nil, err)
 		}
 	}
