@@ -92,7 +92,7 @@ func (c *benchSampleCmd) measure(e *env, path, folder string, slots int) error {
 // once draws one group in a child process. The first tokens come with the prompt,
 // so a group of one token each takes what is not generation.
 func (c *benchSampleCmd) once(ctx context.Context, path, folder string, slots int) (drawn, whole float64, threads int, err error) {
-	o := engine.Options{Library: folder, Context: c.Prompt + slots*c.Tokens, Sequences: slots + 1, Threads: c.Threads}
+	o := engine.Options{Library: folder, Split: true, Context: (slots + 1) * (c.Prompt + c.Tokens), Sequences: slots + 1, Threads: c.Threads}
 	p, err := engine.Start(ctx, []string{childBinary(), "engine"}, path, o)
 	if err != nil {
 		return 0, 0, 0, err

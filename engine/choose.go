@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/hybridgroup/yzma/pkg/llama"
 )
 
 // Choose asks questions about one text. The prefix is decoded once and every
@@ -41,7 +39,7 @@ func (m *Model) choose(ctx context.Context, prefix []int32, questions [][]int32,
 	if len(prefix)+longest > m.info.Context {
 		return nil, ErrContextFull
 	}
-	if len(m.held)-commonPrefix(m.held, prefix)+len(prefix)+longest > m.info.Context {
+	if !m.split && len(m.held)-commonPrefix(m.held, prefix)+len(prefix)+longest > m.info.Context {
 		m.forget()
 	}
 	// At least one token of the prefix is decoded, as with any line.
@@ -128,7 +126,7 @@ func (m *Model) chances(ctx context.Context, prefix, question []int32, answers [
 // branchOff decodes ids, whose first n the fork holds, in a branch that is
 // dropped. Without work the logits of the last are left to be read.
 func (m *Model) branchOff(ctx context.Context, ids []int32, n int, work func(*line) error) error {
-	if err := llama.MemorySeqCp(m.memory, fork, branch, 0, llama.Pos(n)); err != nil {
+	if err := m.lend(fork, branch, n); err != nil {
 		return err
 	}
 	l := &line{seq: branch, ids: ids, n: n}

@@ -20,6 +20,7 @@ type Options struct {
 	Library        string  `json:"library"`         // folder with libllama and the ggml back ends
 	Context        int     `json:"context"`         // KV cells shared by all sequences; 0: min(model, 8192 on a GPU, 4096 on a CPU)
 	Sequences      int     `json:"sequences"`       // sequences at once; 0: 4
+	Split          bool    `json:"split"`           // Context is dealt out to the sequences: Sample is faster, but a prompt's cells are copied and not shared
 	GPULayers      int     `json:"gpu_layers"`      // 0: as many as fit the free memory; -1: none; n: exactly n, or an error
 	KVType         string  `json:"kv_type"`         // "" or "f16", "q8_0"
 	FlashAttention string  `json:"flash_attention"` // "" or "auto", "on", "off"
@@ -43,7 +44,7 @@ type Info struct {
 	GPULayers    int     `json:"gpu_layers"`
 	Width        int     `json:"width"` // of an embedding
 	Vocabulary   int     `json:"vocabulary"`
-	Context      int     `json:"context"`       // KV cells
+	Context      int     `json:"context"`       // KV cells; of one sequence where they are split
 	ContextTrain int     `json:"context_train"` // as trained
 	Threads      int     `json:"threads"`
 	Device       string  `json:"device"`  // "CPU", or the GPU's name

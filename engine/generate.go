@@ -148,7 +148,9 @@ func (m *Model) enter(r Request) (*line, error) {
 	same := commonPrefix(m.held, l.ids)
 	if r.Fork {
 		l.seq = fork
-		l.beside = len(m.held) - same
+		if !m.split {
+			l.beside = len(m.held) - same
+		}
 	}
 	if l.full(m) {
 		return nil, ErrContextFull
@@ -192,11 +194,27 @@ func (m *Model) share(l *line, n int) error {
 	if n == 0 || !m.partial && n != len(m.held) {
 		return nil
 	}
-	if err := llama.MemorySeqCp(m.memory, transcript, fork, 0, llama.Pos(n)); err != nil {
+	if err := m.lend(transcript, fork, n); err != nil {
 		return err
 	}
 	l.n = n
 	return nil
+}
+
+// lend lets an empty sequence begin with the first n cells of another. Of a
+// split cache only whole sequences can be copied.
+func (m *Model) lend(from, to llama.SeqId, n int) error {
+	if !m.split {
+		return llama.MemorySeqCp(m.memory, from, to, 0, llama.Pos(n))
+	}
+	if err := llama.MemorySeqCp(m.memory, from, to, -1, -1); err != nil {
+		return err
+	}
+	last, err := llama.MemorySeqPosMax(m.memory, to)
+	if err == nil && int(last) >= n {
+		_, err = llama.MemorySeqRm(m.memory, to, llama.Pos(n), -1)
+	}
+	return err
 }
 
 // leave drops a fork or a branch.

@@ -50,7 +50,12 @@ func furthest(t testing.TB, m *Model, prompt []int32, c Completion) float64 {
 }
 
 func TestAGroupIsWhatEachAloneWouldBe(t *testing.T) {
-	m := openSample(t, Options{Sequences: 5, Context: 2048})
+	t.Run("shared", func(t *testing.T) { groupAndAlone(t, Options{Sequences: 5, Context: 2048}) })
+	t.Run("split", func(t *testing.T) { groupAndAlone(t, Options{Split: true, Sequences: 5, Context: 2048}) })
+}
+
+func groupAndAlone(t *testing.T, o Options) {
+	m := openSample(t, o)
 	ctx := context.Background()
 	requests := []SampleRequest{
 		{Prompt: question(t, m, "Describe a forest."), MaxTokens: 12, Seed: 1},
@@ -168,6 +173,10 @@ func TestAFreeSlotIsTakenAtOnce(t *testing.T) {
 	}
 	if got := order(t, m, numbered(prompt, 6, 4, 5, 1), SampleOptions{}); !slices.Equal(got, []int{1, 3, 2, 0}) {
 		t.Errorf("in three slots they ended in the order %v", got)
+	}
+	split := openSample(t, Options{Split: true, Sequences: 4})
+	if got := order(t, split, numbered(prompt, 22, 5, 5, 5, 5, 5), SampleOptions{Slots: 2}); !slices.Equal(got, []int{1, 2, 3, 4, 5, 0}) {
+		t.Errorf("with cells of their own they ended in the order %v", got)
 	}
 	if at := lastPosition(m, transcript); at != len(prompt)-1 || len(m.held) != len(prompt) {
 		t.Errorf("afterwards %d cells are in use and %d known, not the %d of the prompt", at+1, len(m.held), len(prompt))

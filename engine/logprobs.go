@@ -58,7 +58,7 @@ func (m *Model) aside(ids []int32, keep int) (*line, error) {
 	}
 	l := &line{seq: fork, ids: ids}
 	keep = min(commonPrefix(m.held, ids), keep)
-	if len(ids)+len(m.held)-keep > m.info.Context {
+	if !m.split && len(ids)+len(m.held)-keep > m.info.Context {
 		m.forget()
 		keep = 0
 	}

@@ -38,6 +38,7 @@ type Model struct {
 	control []bool                    // by token id: ends a generation or is another control token
 	eog     []bool                    // by token id: ends a generation
 	partial bool                      // the cache can be cut anywhere (false: recurrent models)
+	split   bool                      // sequences have cells of their own
 
 	turn   chan struct{} // holds one value while nobody works
 	closed atomic.Bool
@@ -124,6 +125,7 @@ func (m *Model) load(path string, header *ggufHeader, o Options) error {
 		return errors.New("the model has no KV cache")
 	}
 	m.partial = !llama.ModelIsRecurrent(m.model) && !llama.ModelIsHybrid(m.model)
+	m.split = o.Split
 	if m.identity, err = fileIdentity(path); err != nil {
 		return err
 	}

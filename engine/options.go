@@ -63,7 +63,9 @@ func (o Options) contextParams(header *ggufHeader, gpu bool) llama.ContextParams
 	p.NCtx = uint32(o.contextSize(header, gpu))
 	p.NBatch, p.NUbatch = batchTokens, microBatchTokens
 	p.NSeqMax = uint32(o.sequences())
-	p.KVUnified = 1 // sequences share the cells of a prompt
+	if !o.Split {
+		p.KVUnified = 1 // sequences share the cells of a prompt
+	}
 	p.PoolingType = llama.PoolingTypeNone
 	p.NThreads = int32(threadCount(o))
 	p.NThreadsBatch = p.NThreads
@@ -89,9 +91,13 @@ func (o Options) contextParams(header *ggufHeader, gpu bool) llama.ContextParams
 		p.RopeScalingType = llama.RopeScalingTypeYARN
 	}
 	p.RopeFreqBase, p.RopeFreqScale = o.RopeFreqBase, o.RopeFreqScale
-	if trained := header.number("context_length"); p.RopeFreqScale == 0 && trained > 0 && float64(p.NCtx) > trained &&
+	longest := float64(p.NCtx)
+	if o.Split {
+		longest /= float64(p.NSeqMax)
+	}
+	if trained := header.number("context_length"); p.RopeFreqScale == 0 && trained > 0 && longest > trained &&
 		(o.RopeScaling == "linear" || o.RopeScaling == "yarn") {
-		p.RopeFreqScale = float32(trained / float64(p.NCtx)) // stretched as far as was asked for
+		p.RopeFreqScale = float32(trained / longest) // stretched as far as was asked for
 	}
 	return p
 }
@@ -110,7 +116,7 @@ func (m *Model) describe(path string, header *ggufHeader, place placement, o Opt
 		GPULayers:    place.layers,
 		Width:        int(llama.ModelNEmbdOut(m.model)),
 		Vocabulary:   len(m.control),
-		Context:      int(llama.NCtx(m.ctx)),
+		Context:      int(llama.NCtxSeq(m.ctx)),
 		ContextTrain: int(llama.ModelNCtxTrain(m.model)),
 		Threads:      int(llama.NThreads(m.ctx)),
 		Device:       "CPU",

@@ -9,10 +9,14 @@ import (
 // mostSlots is where more slots make no model faster on a processor.
 const mostSlots = 16
 
-// Room says how a model at path is opened to draw completions with Sample whose
-// prompt and greatest length together are at most tokens: with Options.Context
-// cells and Options.Sequences of slots + 1. The KV cache stays within memory
-// bytes, and all slots have room, whatever they draw. Of o only KVType counts.
+// Room says how many completions, whose prompt and greatest length together are
+// at most tokens, a model at path can draw at once if their KV cells take at most
+// memory bytes, and how many cells those are. The sequence that holds the prompt
+// comes to that, so that the model is opened with
+//
+//	Options{Split: true, Sequences: slots + 1, Context: context + tokens}
+//
+// Of o only KVType counts.
 func Room(path string, tokens int, memory uint64, o Options) (slots, context int, err error) {
 	fail := func(err error) (int, int, error) {
 		return 0, 0, fmt.Errorf("engine: find room for completions of %s: %w", filepath.Base(path), err)

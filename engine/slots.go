@@ -84,7 +84,7 @@ func (d *drawing) fill(ctx context.Context) error {
 			continue
 		}
 		next := d.waiting[0]
-		if d.cells(next) > d.m.info.Context {
+		if !d.m.split && d.cells(next) > d.m.info.Context {
 			return nil
 		}
 		if err := d.open(ctx, next.request); err != nil {
@@ -149,8 +149,10 @@ func (d *drawing) begin(s *slot, next member) error {
 	if err := s.s.prepare(d.m, Request{Sampling: sampling, LogProbs: d.o.LogProbs}); err != nil {
 		return err
 	}
-	if err := llama.MemorySeqCp(d.m.memory, transcript, s.seq, 0, llama.Pos(len(r.Prompt))); err != nil {
-		return err
+	if r.MaxTokens > 1 { // else nothing is decoded
+		if err := d.m.lend(transcript, s.seq, len(r.Prompt)); err != nil {
+			return err
+		}
 	}
 	s.busy, s.member, s.r = true, next, r
 	s.ids = append(s.ids[:0], r.Prompt...)
