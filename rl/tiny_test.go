@@ -63,7 +63,10 @@ func writeTiny(t testing.TB) string {
 
 // tinyPolicy is a *model.Model as the trainer's process makes it a Policy, but for the
 // PEFT files.
-type tinyPolicy struct{ *model.Model }
+type tinyPolicy struct {
+	*model.Model
+	sick *bool
+}
 
 func (p tinyPolicy) WriteAdapter(path string) error {
 	a, err := p.Adapter()
@@ -77,7 +80,19 @@ func (p tinyPolicy) Export(dir string) error { return nil }
 
 // float32Oracle is the oracle with what a checkpoint holds, adapter and moments, in float32, so
 // that a run goes on from one with the same bits.
-type float32Oracle struct{ *devicetest.Oracle }
+type float32Oracle struct {
+	*devicetest.Oracle
+	sick *bool // its scores are not numbers
+}
+
+func (d float32Oracle) Head(logp, entropy, u, x model.Buffer, w model.Weight, target model.Ints) {
+	d.Oracle.Head(logp, entropy, u, x, w, target)
+	if *d.sick {
+		v := make([]float64, logp.Rows())
+		v[0] = math.NaN()
+		d.Oracle.Upload(logp, v)
+	}
+}
 
 func (d float32Oracle) Upload(dst model.Buffer, src []float64) {
 	rounded := make([]float64, len(src))
@@ -107,13 +122,16 @@ func openTiny(t keeper, path string, o model.Options) tinyPolicy {
 	if o.Rank == 0 {
 		o.Rank, o.Alpha = 2, 5
 	}
-	o.MaxRows = 256
-	m, err := model.Open(f, float32Oracle{devicetest.NewOracle()}, o)
+	if o.MaxRows == 0 {
+		o.MaxRows = 256
+	}
+	sick := new(bool)
+	m, err := model.Open(f, float32Oracle{devicetest.NewOracle(), sick}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close(); f.Close() })
-	return tinyPolicy{m}
+	return tinyPolicy{m, sick}
 }
 
 // stir gives the adapter random values, so that no gradient is 0.

@@ -288,6 +288,45 @@ func TestTrainStopsBetweenSteps(t *testing.T) {
 	}
 }
 
+// What is not a number ends the run, and the last checkpoint is kept.
+func TestTrainNotANumber(t *testing.T) {
+	j, parts := tinyJob(t, writeTiny(t))
+	all, err := follow(context.Background(), j, parts, func(ev Event) bool {
+		if s, ok := ev.(Step); ok && s.Step == 2 {
+			*parts.Policy.(tinyPolicy).sick = true
+		}
+		return false
+	})
+	kept := filepath.Join(j.Out, "checkpoint-000002")
+	if err == nil || !strings.Contains(err.Error(), "NaN, in step 3; the checkpoint "+kept+" is kept") {
+		t.Fatalf("%v, after %v", err, kinds(all))
+	}
+	if s, dir, err := LastState(j.Out); err != nil || dir != kept || s.Step != 2 {
+		t.Errorf("%+v, %s, %v", s, dir, err)
+	}
+}
+
+// Going on with other micro-batches is possible, and said.
+func TestTrainResumesElsewhere(t *testing.T) {
+	path := writeTiny(t)
+	j, parts := tinyJob(t, path)
+	if _, err := follow(context.Background(), j, parts, func(ev Event) bool {
+		c, ok := ev.(Checkpoint)
+		return ok && c.Step == 2 && filepath.Base(c.Dir) != "warmup-000002"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	j.Resume = true
+	parts.Policy, parts.Sampler = openTiny(t, path, model.Options{Seed: j.Seed, MaxRows: 230}), openTinySampler(t, path)
+	all, err := follow(context.Background(), j, parts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := all[1].(Preflight); !p.OK || !strings.Contains(p.Message, "not with the bits it would have had") {
+		t.Errorf("%+v", p)
+	}
+}
+
 // The method learns: the letters that are rewarded become more.
 func TestTrainLearns(t *testing.T) {
 	path := writeTiny(t)
