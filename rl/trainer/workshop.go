@@ -209,8 +209,9 @@ func (p policy) Export(dir string) error {
 	return a.WritePEFT(dir, p.base)
 }
 
-// wide makes a copy of the base in F16 for the rollouts, once, and names it: llama.cpp rounds what
-// quantised weights are multiplied with to 8 bits, and not what F16 weights are.
+// wide makes a copy of the base for the rollouts, once, and names it: its layers are in F16. What quantised
+// weights are multiplied with llama.cpp rounds to 8 bits, and not what F16 weights are. Embedding and head
+// stay as they are.
 func (w *workshop) wide(ctx context.Context) (string, error) {
 	folder, err := cacheFolder()
 	if err != nil {
