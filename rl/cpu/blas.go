@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"sync"
+
 	gblas "gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 )
@@ -13,26 +15,22 @@ type blas interface {
 	sgemm(c, a, b matrix, transA, transB bool, s float32, add bool)
 }
 
-// openBLAS opens the library of a path, or the best that is found. Without any the products are kern's
-// own, and gonum's where kern has none.
+// openBLAS opens the library of a path, or the best that is found. Without any the
+// products are kern's own, and gonum's where kern has none.
 func openBLAS(path string, kern kernels) (blas, error) {
-	_, inGo := kern.(plain)
-	switch {
-	case path == "go" || path == "own" && inGo:
-		return gonumBLAS{}, nil
-	case path == "own":
-		return ownBLAS{kern}, nil
+	if path != "go" && path != "own" {
+		lib, err := openLibrary(path)
+		if err == nil {
+			return lib, nil
+		}
+		if path != "" {
+			return nil, err
+		}
 	}
-	lib, err := openLibrary(path)
-	switch {
-	case err != nil && path != "":
-		return nil, err
-	case err != nil && inGo:
-		return gonumBLAS{}, nil
-	case err != nil:
-		return ownBLAS{kern}, nil
+	if own, ok := kern.(multiplier); ok && path != "go" {
+		return newOwnBLAS(own), nil
 	}
-	return lib, nil
+	return gonumBLAS{}, nil
 }
 
 // gonumBLAS is gonum's implementation in Go.
@@ -59,43 +57,29 @@ func transposed(t bool) gblas.Transpose {
 	return gblas.NoTrans
 }
 
-// ownBLAS is the kernels' gemm for products of any size: parts of b are copied to where they are read
-// in the order they lie.
-type ownBLAS struct{ kern kernels }
+// multiplier are kernels that can take the place of a BLAS. space is ownSpace floats.
+type multiplier interface {
+	kernels
+	sgemm(c, a, b matrix, transA, transB bool, s float32, add bool, space []float32)
+}
 
-func (o ownBLAS) name() string { return "own products (no BLAS found)" }
+// ownSpace is what multiply of kernels_product.h copies b into.
+const ownSpace = 256 * 768
 
-// Of b a block of depth x width is copied at once: it fits the second cache.
-const (
-	ownDepth = 256
-	ownWidth = 512
-)
+// ownBLAS is the products of kernels.
+type ownBLAS struct {
+	kern   multiplier
+	spaces *sync.Pool
+}
+
+func newOwnBLAS(kern multiplier) ownBLAS {
+	return ownBLAS{kern, &sync.Pool{New: func() any { return new([ownSpace]float32) }}}
+}
+
+func (o ownBLAS) name() string { return "own products" }
 
 func (o ownBLAS) sgemm(c, a, b matrix, transA, transB bool, s float32, add bool) {
-	depth := b.rows
-	if transB {
-		depth = b.cols
-	}
-	packed := make([]float32, min(depth, ownDepth)*min(c.cols, ownWidth))
-	for j := 0; j < c.cols; j += ownWidth {
-		width := min(ownWidth, c.cols-j)
-		for p := 0; p < depth; p += ownDepth {
-			deep := min(ownDepth, depth-p)
-			block := newMatrix(packed, deep, width)
-			if transB {
-				o.kern.transpose(block, b.part(j, width, p, deep), 1, false)
-			} else {
-				for r := range deep {
-					copy(block.row(r), b.data[(p+r)*b.stride+j:])
-				}
-			}
-			var left matrix
-			if transA {
-				left = a.part(p, deep, 0, a.cols)
-			} else {
-				left = a.part(0, a.rows, p, deep)
-			}
-			o.kern.gemm(c.part(0, c.rows, j, width), left, block, transA, s, add || p > 0)
-		}
-	}
+	space := o.spaces.Get().(*[ownSpace]float32)
+	o.kern.sgemm(c, a, b, transA, transB, s, add, space[:])
+	o.spaces.Put(space)
 }

@@ -52,8 +52,8 @@ func TestFallbacks(t *testing.T) {
 	}
 	for _, k := range kernelSets() {
 		choices = append(choices, choice{k.name(), Options{Threads: 2}, best, k, "AttentionBackward"})
-		if _, inGo := k.(plain); !inGo {
-			choices = append(choices, choice{"own products, " + k.name(), Options{Threads: 2}, ownBLAS{k}, k, "Head"})
+		if own, ok := k.(multiplier); ok {
+			choices = append(choices, choice{"own products, " + k.name(), Options{Threads: 2}, newOwnBLAS(own), k, "Head"})
 		}
 	}
 	for _, c := range choices {

@@ -18,7 +18,19 @@
 #define NAME(x) PASTE(x, SET)
 #define INLINE static inline __attribute__((always_inline))
 
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 typedef float quad __attribute__((vector_size(16)));
+
+// A tile of a product, see kernels_product.h.
+struct tile {
+	long rows;
+	void (*f[2])(float *c, long ldc, const float *a, long ra, const float *b, long ldb, long k, float s, int add);
+};
 
 // The set that every machine of its kind has: SSE2, NEON, or whatever 16 bytes become.
 #define SET base

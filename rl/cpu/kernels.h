@@ -25,6 +25,8 @@ typedef struct {
 	void (*adamw)(float *p, const float *g, float *m, float *v, long n, const float *c);
 	void (*gemm)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, long m, long n, long k,
 		     float s, int add);
+	void (*multiply)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, int turned, long m, long n,
+			 long k, float s, int add, float *space);
 } kernel_table;
 
 // kernels_of is the table of an instruction set, NULL where this machine or this

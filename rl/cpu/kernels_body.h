@@ -361,7 +361,7 @@ static void NAME(adamw)(float *p, const float *g, float *m, float *v, long n, co
 
 static const kernel_table NAME(table) = {
 	TITLE, NAME(add), NAME(scale_rows), NAME(sum_squares), NAME(transpose), NAME(rms_norm), NAME(rms_norm_back), NAME(rope),
-	NAME(swiglu), NAME(swiglu_back), NAME(softmax), NAME(softmax_back), NAME(head), NAME(adamw), NAME(gemm),
+	NAME(swiglu), NAME(swiglu_back), NAME(softmax), NAME(softmax_back), NAME(head), NAME(adamw), NAME(gemm), NAME(multiply),
 };
 
 #undef V

@@ -35,6 +35,8 @@ package cpu
 // { k->adamw(p, g, m, v, n, c); }
 // static void gemm(const kernel_table *k, float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, long m, long n, long kk, float s, int add)
 // { k->gemm(c, ldc, a, rs, cs, b, ldb, m, n, kk, s, add); }
+// static void multiply(const kernel_table *k, float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, int turned, long m, long n, long kk, float s, int add, float *space)
+// { k->multiply(c, ldc, a, rs, cs, b, ldb, turned, m, n, kk, s, add, space); }
 import "C"
 
 import "unsafe"
@@ -169,4 +171,16 @@ func (k compiled) gemm(c, a, b matrix, transA bool, s float32, add bool) bool {
 	}
 	C.gemm(k.table, to, ldc, p, rs, cs, q, ldb, C.long(c.rows), C.long(c.cols), C.long(b.rows), C.float(s), flag(add))
 	return true
+}
+
+// sgemm makes these kernels a BLAS, see ownBLAS.
+func (k compiled) sgemm(c, a, b matrix, transA, transB bool, s float32, add bool, space []float32) {
+	to, ldc := at(c)
+	p, lda := at(a)
+	q, ldb := at(b)
+	rs, cs, depth := lda, C.long(1), a.cols
+	if transA {
+		rs, cs, depth = 1, lda, a.rows
+	}
+	C.multiply(k.table, to, ldc, p, rs, cs, q, ldb, flag(transB), C.long(c.rows), C.long(c.cols), C.long(depth), C.float(s), flag(add), floats(space))
 }

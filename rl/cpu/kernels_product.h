@@ -1,87 +1,69 @@
 // Products in which one side is thin: 16 wide, as those of a LoRA pair, or the tiles of attention. They read their
 // operands where they are; a BLAS copies both first, which costs as much as such a product.
 
-// TILE is c = s a b, or c += the same, MR rows by NV vectors; a's element (i, p) is at i rs + p cs.
-#define TILE(MR, NV)                                                                                                        \
-	INLINE void NAME(tile_##MR##_##NV)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb,  \
-					   long k, float s, int add)                                                        \
-	{                                                                                                                   \
-		V acc[MR][NV] = {0};                                                                                        \
-		for (long p = 0; p < k; p++, a += cs, b += ldb) {                                                           \
-			V row[NV];                                                                                          \
-			for (int j = 0; j < NV; j++)                                                                        \
-				row[j] = NAME(load)(b + j * VL);                                                            \
-			for (int i = 0; i < MR; i++)                                                                        \
-				for (int j = 0; j < NV; j++)                                                                \
-					acc[i][j] += row[j] * a[i * rs];                                                    \
-		}                                                                                                           \
-		for (int i = 0; i < MR; i++, c += ldc)                                                                      \
-			for (int j = 0; j < NV; j++) {                                                                      \
-				V v = acc[i][j] * s;                                                                        \
-				NAME(store)(c + j * VL, add ? NAME(load)(c + j * VL) + v : v);                              \
-			}                                                                                                   \
+// TILE is a function for c = s a b, or c += the same, MR rows by NV vectors: element (i, p) of a is at
+// AT + p NEXT. Each is on its own, not inlined: its sums fill the registers.
+#define TILE(kind, MR, NV, AT, NEXT)                                                                                       \
+	static __attribute__((noinline)) void NAME(kind##_##MR##_##NV)(float *c, long ldc, const float *a, long ra,        \
+								       const float *b, long ldb, long k, float s, int add) \
+	{                                                                                                                  \
+		V acc[MR][NV];                                                                                             \
+		UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (V){0};                \
+		for (long p = 0; p < k; p++, a += NEXT, b += ldb) {                                                        \
+			V row[NV];                                                                                         \
+			UNROLL for (int j = 0; j < NV; j++)                                                                \
+				row[j] = NAME(load)(b + j * VL);                                                           \
+			UNROLL for (int i = 0; i < MR; i++)                                                                \
+				UNROLL for (int j = 0; j < NV; j++)                                                        \
+					acc[i][j] += row[j] * a[AT];                                                       \
+		}                                                                                                          \
+		if (add)                                                                                                   \
+			UNROLL for (int i = 0; i < MR; i++)                                                                \
+				UNROLL for (int j = 0; j < NV; j++)                                                        \
+					NAME(store)(c + i * ldc + j * VL, NAME(load)(c + i * ldc + j * VL) + acc[i][j] * s); \
+		else                                                                                                       \
+			UNROLL for (int i = 0; i < MR; i++)                                                                \
+				UNROLL for (int j = 0; j < NV; j++)                                                        \
+					NAME(store)(c + i * ldc + j * VL, acc[i][j] * s);                                  \
 	}
 
-// STRIP is m rows by NV vectors, in tiles of MR rows and smaller ones. It is there for each layout
-// of a, so that one stride is known: plain rows, and transposed.
-#define STRIP(MR, NV)                                                                                                       \
-	TILE(MR, NV)                                                                                                        \
-	INLINE void NAME(any_strip_##NV)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb,    \
-					 long m, long k, float s, int add)                                                  \
-	{                                                                                                                   \
-		for (; m >= MR; m -= MR, c += MR * ldc, a += MR * rs)                                                       \
-			NAME(tile_##MR##_##NV)(c, ldc, a, rs, cs, b, ldb, k, s, add);                                       \
-		for (int n = 8; n > 0; n /= 2)                                                                              \
-			if (m & n && n < MR) {                                                                              \
-				if (n == 8)                                                                                 \
-					NAME(tile_8_##NV)(c, ldc, a, rs, cs, b, ldb, k, s, add);                            \
-				if (n == 4)                                                                                 \
-					NAME(tile_4_##NV)(c, ldc, a, rs, cs, b, ldb, k, s, add);                            \
-				if (n == 2)                                                                                 \
-					NAME(tile_2_##NV)(c, ldc, a, rs, cs, b, ldb, k, s, add);                            \
-				if (n == 1)                                                                                 \
-					NAME(tile_1_##NV)(c, ldc, a, rs, cs, b, ldb, k, s, add);                            \
-				c += n * ldc, a += n * rs;                                                                  \
-			}                                                                                                   \
-	}                                                                                                                   \
-	static __attribute__((noinline)) void NAME(strip_##NV)(float *c, long ldc, const float *a, long ra, const float *b,  \
-								long ldb, long m, long k, float s, int add)                  \
-	{                                                                                                                   \
-		NAME(any_strip_##NV)(c, ldc, a, ra, 1, b, ldb, m, k, s, add);                                               \
-	}                                                                                                                   \
-	static __attribute__((noinline)) void NAME(strip_t_##NV)(float *c, long ldc, const float *a, long ra,                \
-								  const float *b, long ldb, long m, long k, float s, int add) \
-	{                                                                                                                   \
-		NAME(any_strip_##NV)(c, ldc, a, 1, ra, b, ldb, m, k, s, add);                                               \
-	}
+// SIZE is a tile for both layouts of a: plain rows, and turned, where columns are rows.
+#define SIZE(MR, NV) TILE(plain, MR, NV, i *ra, 1) TILE(turned, MR, NV, i, ra)
+#define ENTRY(MR, NV) {MR, {NAME(plain_##MR##_##NV), NAME(turned_##MR##_##NV)}}
 
-#define SMALL(NV) TILE(8, NV) TILE(4, NV) TILE(2, NV) TILE(1, NV)
-SMALL(1)
-SMALL(2)
+// STRIP is the tiles of a width by their rows, most first.
+#define STRIP(NV, A, B, C, D, E)                                                          \
+	SIZE(A, NV) SIZE(B, NV) SIZE(C, NV) SIZE(D, NV) SIZE(E, NV)                       \
+	static const struct tile NAME(strip_##NV)[] = {                                   \
+		ENTRY(A, NV), ENTRY(B, NV), ENTRY(C, NV), ENTRY(D, NV), ENTRY(E, NV),     \
+	};
 #if WIDE == 4
-SMALL(3)
-SMALL(4)
-STRIP(16, 1)
-STRIP(12, 2)
-STRIP(6, 3)
-STRIP(6, 4)
+STRIP(1, 16, 8, 4, 2, 1)
+STRIP(2, 12, 6, 3, 2, 1)
+STRIP(3, 8, 6, 4, 2, 1)
+STRIP(4, 6, 4, 3, 2, 1)
 #else
-STRIP(7, 1)
-STRIP(6, 2)
+STRIP(1, 8, 6, 4, 2, 1)
+STRIP(2, 6, 4, 3, 2, 1)
 #endif
-#undef SMALL
-#undef TILE
 #undef STRIP
+#undef ENTRY
+#undef SIZE
+#undef TILE
 
 // product is gemm for a block of rows and a block of k.
 static void NAME(product)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, long m, long n, long k,
 			  float s, int add)
 {
-	int plain = cs == 1;
-	long ra = plain ? rs : cs, j = 0;
-#define WHOLE(NV)                                                                                                \
-	for (; j + NV * VL <= n; j += NV * VL)                                                                   \
-		(plain ? NAME(strip_##NV) : NAME(strip_t_##NV))(c + j, ldc, a, ra, b + j, ldb, m, k, s, add);
+	int turned = cs != 1;
+	long ra = turned ? cs : rs, j = 0;
+#define WHOLE(NV)                                                                                                   \
+	for (; j + NV * VL <= n; j += NV * VL) {                                                                    \
+		long i = 0;                                                                                         \
+		for (const struct tile *t = NAME(strip_##NV); i < m; t++)                                           \
+			for (; i + t->rows <= m; i += t->rows)                                                      \
+				t->f[turned](c + i * ldc + j, ldc, a + i * rs, ra, b + j, ldb, k, s, add);          \
+	}
 #if WIDE == 4
 	WHOLE(4)
 	WHOLE(3)
@@ -115,4 +97,32 @@ static void NAME(gemm)(float *c, long ldc, const float *a, long rs, long cs, con
 			NAME(product)(c + i * ldc, ldc, a + i * rs + p * cs, rs, cs, b + p * ldb, ldb, mb, n,
 				      k - p < deep ? k - p : deep, s, add || p > 0);
 	}
+}
+
+// multiply is gemm for products that are large on every side; b is n x k where it is turned. A block of b is
+// copied to space (256 x 768 floats) as panels as wide as a tile, which then are read in the order
+// they lie. Blocks of a's rows are such as the second cache holds beside it.
+static void NAME(multiply)(float *c, long ldc, const float *a, long rs, long cs, const float *b, long ldb, int turned, long m, long n,
+			   long k, float s, int add, float *space)
+{
+	enum { wide = 256, deep = 768, rows = 192, panel = WIDE * VL };
+	for (long j = 0; j < n; j += wide)
+		for (long p = 0; p < k; p += deep) {
+			long w = n - j < wide ? n - j : wide, d = k - p < deep ? k - p : deep;
+			for (long q = 0; q < w; q += panel) {
+				long pw = w - q < panel ? w - q : panel;
+				float *to = space + q * d;
+				if (turned)
+					NAME(transpose)(to, pw, b + (j + q) * ldb + p, ldb, pw, d, 1, 0);
+				else
+					for (long r = 0; r < d; r++)
+						memcpy(to + r * pw, b + (p + r) * ldb + j + q, pw * sizeof *to);
+			}
+			for (long i = 0; i < m; i += rows)
+				for (long q = 0; q < w; q += panel) {
+					long pw = w - q < panel ? w - q : panel, mb = m - i < rows ? m - i : rows;
+					NAME(product)(c + i * ldc + j + q, ldc, a + i * rs + p * cs, rs, cs, space + q * d, pw, mb, pw,
+						      d, s, add || p > 0);
+				}
+		}
 }
