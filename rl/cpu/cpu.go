@@ -42,7 +42,7 @@ type Device struct {
 	scratch [][]float32 // of each worker
 	panel   []float32   // dequantised rows of a weight
 	turn    []float32   // a transposed side of a product
-	given   []float32   // what attention jobs give to the gradients of keys and values
+	given   []float32   // what jobs give to a sum, before it is added up
 	base    base        // which weights are held in F32
 	room    int         // bytes for what attention jobs give
 	blocks  map[*buffer]struct{}

@@ -121,11 +121,43 @@ func (d *Device) MatMul(dst, a, b model.Buffer, transA, transB bool, s float64, 
 	case transA && n < m:
 		// The product the other way round, so that rows of the wide side are read in their order.
 		turned := newMatrix(d.turned(n*m), n, m)
-		d.thin(turned, y, x, true, 1, false)
+		d.deep(turned, y, x, 1, false)
 		d.kern.transpose(c, turned, f, add)
+	case transA && m <= thin:
+		d.deep(c, x, y, f, add)
 	default:
 		d.thin(c, x, y, transA, f, add)
 	}
+}
+
+// deepRows is the rows that a worker takes of a product that sums over rows.
+const deepRows = 256
+
+// deep is c = s aᵀ b with few columns of a, the gradient of a LoRA pair. Workers divide
+// the rows, which are read in their order; what they give is added in the order of the rows.
+func (d *Device) deep(c, a, b matrix, s float32, add bool) {
+	parts := (a.rows + deepRows - 1) / deepRows
+	if len(d.given) < parts*c.rows*c.cols {
+		d.given = make([]float32, parts*c.rows*c.cols)
+	}
+	sums := newMatrix(d.given, parts*c.rows, c.cols)
+	d.each(parts, func(_, i int) {
+		from, to := i*deepRows, min(a.rows, (i+1)*deepRows)
+		d.kern.gemm(sums.between(i*c.rows, (i+1)*c.rows), a.between(from, to), b.between(from, to), true, s, false)
+	})
+	d.eachRows(c.rows, parts*c.cols, func(from, to int) {
+		first := sums.between(from, to)
+		for i := 1; i < parts; i++ {
+			d.kern.add(first, sums.between(i*c.rows+from, i*c.rows+to))
+		}
+		if add {
+			d.kern.add(c.between(from, to), first)
+			return
+		}
+		for r := from; r < to; r++ {
+			copy(c.row(r), sums.row(r))
+		}
+	})
 }
 
 // slice is what a tile needs of a side: rows of it, or, where it is transposed, columns.
