@@ -20,6 +20,7 @@ import (
 type benchCmd struct {
 	Draft  benchDraftCmd  `cmd:"" help:"Speed of drafting: sampling, child process and journal included."`
 	Sample benchSampleCmd `cmd:"" help:"Speed of drawing groups of completions, as training does."`
+	Train  benchTrainCmd  `cmd:"" help:"Speed of the trainer: forward, backward and update."`
 	Judge  benchJudgeCmd  `cmd:"" help:"How often a model names the better of two texts."`
 }
 
