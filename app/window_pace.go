@@ -26,7 +26,8 @@ type paceMark struct {
 
 const (
 	paceSpan  = 90 * time.Second
-	paceStart = 4 * time.Second // before that a rate would be a guess
+	paceStart = 4 * time.Second // before that, and before ...
+	paceWords = 25              // ... so many words, a rate would be a guess
 	paceLeap  = 250             // words at once: a draft that goes on tells what it holds
 	paceCalm  = time.Second     // a figure that changes faster cannot be read
 )
@@ -69,7 +70,7 @@ func (p *pace) rate() float64 {
 	if now := p.now(); now.Sub(p.said) >= paceCalm {
 		first, last := p.marks[0], p.marks[n-1]
 		p.words, p.said = 0, now
-		if span := last.at.Sub(first.at); span >= paceStart && last.words > first.words {
+		if span := last.at.Sub(first.at); span >= paceStart && last.words-first.words >= paceWords {
 			p.words = float64(last.words-first.words) / span.Minutes()
 		}
 	}

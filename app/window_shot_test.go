@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,9 +23,10 @@ import (
 // With the tag screenshot, the test binary opens the real window on $DISPLAY,
 // replays a draft and takes pictures of it into $SHOTS:
 //
-//	SHOTS=/tmp xvfb-run -s "-screen 0 1280x860x24" go test -tags screenshot,migrated_fynedo ./app
+//	SHOTS=/tmp [SHOTS_DRAFT=F.jsonl] xvfb-run -s "-screen 0 1280x860x24" go test -tags screenshot,migrated_fynedo ./app
 //
-// Pictures are for people to look at; nothing is compared. It happens in init
+// SHOTS_DRAFT names what "longhand draft --json" printed: then that draft is
+// shown. Pictures are for people to look at; nothing is compared. It happens in init
 // because a window wants the main goroutine, and tests run on others.
 func init() {
 	dir := os.Getenv("SHOTS")
@@ -131,7 +134,10 @@ func (s *stage) now() time.Time { return time.Unix(0, s.clock.Load()) }
 func (s *stage) reset() { s.until = make(chan float64, 1) }
 
 func (s *stage) start(ctx context.Context, j job) iter.Seq2[draft.Event, error] {
-	events := replay(3000)
+	events := draftEvents(os.Getenv("SHOTS_DRAFT"))
+	if len(events) == 0 {
+		events = replay(3000)
+	}
 	return func(yield func(draft.Event, error) bool) {
 		at := 0
 		for share := range s.until {
@@ -161,4 +167,53 @@ func (s *stage) start(ctx context.Context, j job) iter.Seq2[draft.Event, error] 
 			}
 		}
 	}
+}
+
+// draftEvents are those of a real draft.
+func draftEvents(name string) (events []draft.Event) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	for line := range bytes.Lines(b) {
+		if ev := readEvent(bytes.TrimSpace(line)); ev != nil {
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// readEvent reads the events that the window shows; others are nil.
+func readEvent(line []byte) draft.Event {
+	var kind struct{ Event string }
+	if json.Unmarshal(line, &kind) != nil {
+		return nil
+	}
+	switch kind.Event {
+	case "started":
+		return decoded[draft.Started](line)
+	case "think":
+		return decoded[draft.Think](line)
+	case "outline":
+		return decoded[draft.Outline](line)
+	case "section":
+		return decoded[draft.SectionBegun](line)
+	case "text":
+		return decoded[draft.Text](line)
+	case "rewind":
+		return decoded[draft.Rewind](line)
+	case "section_done":
+		return decoded[draft.SectionDone](line)
+	case "finished":
+		return decoded[draft.Finished](line)
+	}
+	return nil
+}
+
+func decoded[E draft.Event](line []byte) draft.Event {
+	var ev E
+	if json.Unmarshal(line, &ev) != nil {
+		return nil
+	}
+	return ev
 }
