@@ -20,6 +20,7 @@ type quietText struct {
 func newQuietText(text string, size fyne.ThemeSizeName) *quietText {
 	s := &widget.TextSegment{Text: text, Style: widget.RichTextStyle{ColorName: theme.ColorNamePlaceHolder, SizeName: size}}
 	t := &quietText{widget.NewRichText(s), s}
+	t.ExtendBaseWidget(t) // else what is refreshed is not what is drawn, where the number of lines changes
 	t.Wrapping = fyne.TextWrapWord
 	return t
 }

@@ -70,7 +70,13 @@ func (c *course) forget(step int) {
 func (c *course) done() int { return c.start + len(c.steps) }
 
 // total is how many there are to be.
-func (c *course) total() int { return min(max(c.started.Steps, c.job.Steps, 1), 10*stepsMost) }
+func (c *course) total() int {
+	n := c.started.Steps
+	if n <= 0 {
+		n = c.job.Steps
+	}
+	return min(max(n, 1), 10*stepsMost)
+}
 
 // seconds is how long a step takes: as the last ones did, or before the first
 // as the preflight measured. NaN is not known.
