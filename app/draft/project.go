@@ -53,6 +53,7 @@ type Section struct {
 	Turns  []Turn
 	Flags  []string
 	Forced int // words written with the end tokens banned
+	Scores *Scores
 }
 
 // Turn is one turn of the model in a section.
@@ -105,7 +106,7 @@ func (p *Project) Tell() []Event {
 		}
 		out = append(out, SectionBegun{Index: i, Title: p.Outline.Sections[i].Title, Target: s.Target}, Text{Index: i, Text: s.Text})
 		if s.Done {
-			out = append(out, SectionDone{Index: i, Words: CountWords(s.Text), Target: s.Target, Flags: s.Flags, ForcedWords: s.Forced})
+			out = append(out, SectionDone{Index: i, Words: CountWords(s.Text), Target: s.Target, Flags: s.Flags, ForcedWords: s.Forced, Scores: s.Scores})
 		}
 	}
 	return out
@@ -191,7 +192,7 @@ func (p *Project) apply(r Record) {
 		p.spend(r.Cost)
 	case SectionDone:
 		s := &p.Sections[r.Index]
-		s.Done, s.Flags = true, r.Flags
+		s.Done, s.Flags, s.Scores = true, r.Flags, r.Scores
 	case Finished:
 		p.Done, p.Finished, p.Seconds = true, r, r.Seconds
 	}

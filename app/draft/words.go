@@ -6,18 +6,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/words"
+
+	"longhand/rewards"
 )
 
 // CountWords counts the words of text: Unicode word segments (UAX #29) that
 // hold a letter or a digit. Each Han, Hiragana or Katakana character is a word.
-func CountWords(text string) int {
-	n := 0
-	seg := words.FromString(text)
-	for seg.Next() {
-		n += weight(seg.Value())
-	}
-	return n
-}
+func CountWords(text string) int { return rewards.CountWords(text) }
 
 // wordsOf returns the words of text in lower case, as CountWords counts them,
 // but for runs of Katakana, which stay one.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"longhand/engine"
+	"longhand/rewards"
 )
 
 // Generator is the model. *engine.Model and *engine.Process are.
@@ -32,7 +33,8 @@ type Generator interface {
 type Writer struct {
 	Engine   Generator
 	Log      Log
-	PlanOnly bool // stop when the outline stands
+	PlanOnly bool        // stop when the outline stands
+	Rewards  rewards.Set // what sections and draft are scored with; nil: length and format, which need no model
 }
 
 // Write goes on with p, from wherever it stands, and yields what happens. The
@@ -158,6 +160,10 @@ func (r *run) finish() error {
 // commit puts a record into the log, into the project and, if it is for the
 // caller, before the caller, in this order.
 func (r *run) commit(rec Record) error {
+	rec, err := r.scored(rec)
+	if err != nil {
+		return err
+	}
 	if err := r.Log.Append(rec); err != nil {
 		return fmt.Errorf("draft: keep the draft on disk: %w", err)
 	}
