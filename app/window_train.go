@@ -1,20 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"io/fs"
-	"iter"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/storage"
 
 	"longhand/rl"
 )
@@ -31,41 +23,6 @@ type training struct {
 	skill skill // what drafts are written with
 	told  *quietText
 	kept  fyne.CanvasObject // says so on the first page, and undoes it
-}
-
-// A trainRun is one training run under way.
-type trainRun struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	ended  chan struct{} // closed when nothing works on it any more
-	gate   gate          // shut while the writer decides
-	left   atomic.Bool   // the writer thought better of it: nothing of it is kept
-}
-
-func newTrainRun(ctx context.Context) *trainRun {
-	r := &trainRun{ended: make(chan struct{})}
-	r.ctx, r.cancel = context.WithCancel(ctx)
-	return r
-}
-
-// events passes seq on. With ask it stops behind a preflight that went well
-// until the gate is opened: not asking for the next event holds the trainer
-// back, as far as it does not run ahead.
-func (r *trainRun) events(seq iter.Seq2[rl.Event, error], ask bool) iter.Seq2[rl.Event, error] {
-	return func(yield func(rl.Event, error) bool) {
-		defer close(r.ended)
-		for e, err := range seq {
-			if p, ok := e.(rl.Preflight); ok && ask && p.OK {
-				r.gate.shut()
-			}
-			if !yield(e, err) {
-				return
-			}
-			if r.gate.pass(r.ctx); r.left.Load() {
-				return // which ends the trainer where it is
-			}
-		}
-	}
 }
 
 // newTraining makes the page and the tabs that lead to it.
@@ -192,24 +149,15 @@ func (w *window) trainingEnded(r *trainRun, err error) {
 	t.run = nil
 	byHand := r.ctx.Err() != nil
 	r.cancel()
-	refused := d.c.preflight != nil && !d.c.preflight.OK
-	switch {
-	case r.left.Load():
+	if r.left.Load() {
 		w.newTraining()
-		if err := discard(d.c.job); err != nil {
-			w.alert.show(err)
-		}
-	case byHand || errors.Is(err, context.Canceled):
-		d.enter(trainStopped)
-	case err == nil && !refused && (d.c.finished == nil || !d.c.finished.Stopped):
-		d.enter(trainFinished)
-	case err == nil && !refused:
-		d.enter(trainStopped)
-	default:
-		d.enter(trainFailed)
-		if err == nil {
-			err = errors.New(d.c.preflight.Message)
-		}
+		err = discard(d.c.job)
+	} else {
+		var ph trainPhase
+		ph, err = d.c.ended(byHand, err)
+		d.enter(ph)
+	}
+	if err != nil {
 		w.alert.show(spoken(err))
 	}
 	if d.phase > trainStopping && d.c.checkpoint.Dir != "" {
@@ -267,89 +215,6 @@ func (w *window) newTraining() {
 	if t.content.Visible() {
 		w.showTraining()
 	}
-}
-
-// useTraining has the next draft written with the checkpoint.
-func (w *window) useTraining() {
-	c := w.training.desk.c
-	s := skill{Dir: c.checkpoint.Dir, Base: c.job.Base, Steps: c.checkpoint.Step}
-	for _, b := range w.training.form.bases {
-		if b.path == s.Base {
-			s.Title = b.title
-		}
-	}
-	w.use(s)
-	w.showDrafting()
-	if w.run == nil {
-		w.showStart()
-	}
-}
-
-// use has drafts written with a checkpoint, also the next time; the zero value
-// with the model as it came.
-func (w *window) use(s skill) {
-	t := w.training
-	t.skill = s
-	w.app.Preferences().SetString(skillKey, s.String())
-	t.told.say(s.say())
-	showIf(t.kept, s.Dir != "")
-	showIf(w.shelf.about, s.Dir == "")
-}
-
-// renew takes the last checkpoint of the run whose checkpoint is in use, where
-// that one made room for later ones.
-func (w *window) renew(last rl.Checkpoint) {
-	s := w.training.skill
-	if s.Dir == "" || filepath.Dir(s.Dir) != filepath.Dir(last.Dir) {
-		return
-	}
-	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
-		s.Dir, s.Steps = last.Dir, last.Step
-		w.use(s)
-	}
-}
-
-// openPrompts asks for a prompt file.
-func (w *window) openPrompts() {
-	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-		if err != nil {
-			w.alert.show(err)
-			return
-		}
-		if f != nil {
-			f.Close()
-			w.takePrompts(f.URI().Path())
-		}
-	}, w.win)
-	d.SetFilter(storage.NewExtensionFileFilter([]string{".jsonl", ".json"}))
-	w.place(d)
-}
-
-// takePrompts reads a prompt file.
-func (w *window) takePrompts(path string) {
-	follow(w.screen, readPrompts(path), func(p [][]rl.Prompt) { w.training.form.prompts.take(path, p[0]) }, func(err error) {
-		if err != nil {
-			w.alert.show(spoken(err))
-		}
-	})
-}
-
-// pickFolder asks where runs are to be kept.
-func (w *window) pickFolder() {
-	w.place(dialog.NewFolderOpen(func(l fyne.ListableURI, err error) {
-		switch {
-		case err != nil:
-			w.alert.show(err)
-		case l != nil:
-			w.training.form.keep(l.Path())
-		}
-	}, w.win))
-}
-
-// place shows a file dialog in the size that the window has room for.
-func (w *window) place(d *dialog.FileDialog) {
-	d.Show()
-	d.Resize(fyne.NewSize(min(860, w.win.Canvas().Size().Width-80), min(580, w.win.Canvas().Size().Height-80)))
 }
 
 // spoken is an error without the package's name in front.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -163,6 +165,19 @@ func (c *course) series() []series {
 // so that a long run does not begin as a dot at the left edge.
 func (c *course) span() int {
 	return min(int(roundUp(float64(max(c.done(), 10)))), max(c.total(), c.done()))
+}
+
+// ended is what a run has come to that ended with err, and what to say of it.
+func (c *course) ended(byHand bool, err error) (trainPhase, error) {
+	switch {
+	case err != nil && !errors.Is(err, context.Canceled):
+		return trainFailed, err
+	case c.preflight != nil && !c.preflight.OK:
+		return trainFailed, errors.New(c.preflight.Message)
+	case byHand || err != nil || c.finished != nil && c.finished.Stopped:
+		return trainStopped, nil
+	}
+	return trainFinished, nil
 }
 
 // number is NaN for all that is not finite.

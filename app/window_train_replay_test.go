@@ -48,8 +48,10 @@ func madeRun(steps int) []rl.Event {
 	}
 	events := []rl.Event{
 		rl.Started{Dir: "out", Seed: 3, Device: "CPU, 2 threads, OpenBLAS SkylakeX", Model: "SmolLM2-135M-Instruct.Q4_1.gguf", Steps: steps},
-		rl.Preflight{OK: true, Message: "llama of 135 million parameters, an adapter of 4.9 million; micro-batches of 2,048 tokens, nothing recomputed. About 22.4 s a step, 15 min for 40 steps; sampler and trainer differ by 0.065 nat a token.", Architecture: "llama", MemoryBytes: 1_310_000_000, MemoryFree: 9_130_000_000, SecondsPerStep: 22.4, Mismatch: 0.0652,
-			Rollout: 3.1, Train: 6.4, Score: 0.6, Parameters: 134_515_008, Trained: 4_884_480, Prompts: 24, LearningRate: 5e-5, TokensPerStep: 5200, ProbeTokens: 512},
+		rl.Preflight{
+			OK: true, Message: "llama of 135 million parameters, an adapter of 4.9 million; micro-batches of 2,048 tokens, nothing recomputed. About 22.4 s a step, 15 min for 40 steps; sampler and trainer differ by 0.065 nat a token.", Architecture: "llama", MemoryBytes: 1_310_000_000, MemoryFree: 9_130_000_000, SecondsPerStep: 22.4, Mismatch: 0.0652,
+			Rollout: 3.1, Train: 6.4, Score: 0.6, Parameters: 134_515_008, Trained: 4_884_480, Prompts: 24, LearningRate: 5e-5, TokensPerStep: 5200, ProbeTokens: 512,
+		},
 	}
 	tokens := 0
 	for i := range steps {

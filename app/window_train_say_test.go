@@ -115,8 +115,10 @@ func TestTrainingStatusLine(t *testing.T) {
 }
 
 func TestDurationsAreReadable(t *testing.T) {
-	for seconds, want := range map[float64]string{0.4: "about a second", 22.4: "about 22 seconds", 89: "about 89 seconds", 600: "about 10 minutes",
-		3570: "about 1 h 00 min", 11_200: "about 3 h 07 min", 47 * 3600: "about 47 h 00 min", 3.2 * 86400: "about 3 days"} {
+	for seconds, want := range map[float64]string{
+		0.4: "about a second", 22.4: "about 22 seconds", 89: "about 89 seconds", 600: "about 10 minutes",
+		3570: "about 1 h 00 min", 11_200: "about 3 h 07 min", 47 * 3600: "about 47 h 00 min", 3.2 * 86400: "about 3 days",
+	} {
 		if got := duration(seconds); got != want {
 			t.Errorf("%v seconds are %s, want %s", seconds, got, want)
 		}
@@ -169,8 +171,21 @@ func TestCourseTakenUpInAnotherWindow(t *testing.T) {
 
 func TestCourseStandsStrangeEvents(t *testing.T) {
 	c := newCourse(rl.Job{})
-	for _, e := range []rl.Event{rl.Finished{}, rl.Step{Step: -7}, rl.Step{Step: 1 << 60}, rl.Step{Step: 3}, rl.Sample{}, rl.Sample{Step: 9, Rewards: nil},
-		rl.Started{Step: -5, Steps: -1}, rl.Step{Step: 2, Rewards: []rl.RewardStat{{}, {Name: "x"}}}, rl.Preflight{MemoryBytes: -1}, rl.Checkpoint{}, rl.Eval{}, rl.Warmup{}, nil} {
+	for _, e := range []rl.Event{
+		rl.Finished{},
+		rl.Step{Step: -7},
+		rl.Step{Step: 1 << 60},
+		rl.Step{Step: 3},
+		rl.Sample{},
+		rl.Sample{Step: 9, Rewards: nil},
+		rl.Started{Step: -5, Steps: -1},
+		rl.Step{Step: 2, Rewards: []rl.RewardStat{{}, {Name: "x"}}},
+		rl.Preflight{MemoryBytes: -1},
+		rl.Checkpoint{},
+		rl.Eval{},
+		rl.Warmup{},
+		nil,
+	} {
 		c.apply(e)
 		for ph := trainNone; ph <= trainFinished; ph++ {
 			c.remark(ph)
