@@ -60,7 +60,7 @@ func (e *env) likeness(path string) rewards.Likeness {
 
 // weakJudge warns of a judge whose word counts for little: by what was measured,
 // else by its size.
-func (e *env) weakJudge(path string, m rewards.Model) string {
+func (e *env) weakJudge(path string, m interface{ About() (string, int, uint64) }) string {
 	if sum, err := e.sha256(path); err == nil {
 		if a := e.judges()[sum].Accuracy; a.Of > 0 {
 			if low, _ := a.Interval(); low <= 0.6 {

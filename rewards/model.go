@@ -31,7 +31,7 @@ type Model interface {
 const weakParameters = 3_000_000_000
 
 // Weak says in a sentence that a judge's word counts for little, or "".
-func Weak(m Model) string {
+func Weak(m interface{ About() (string, int, uint64) }) string {
 	name, _, n := m.About()
 	if n == 0 || n >= weakParameters {
 		return ""
