@@ -93,14 +93,20 @@ func (c *scoreCmd) prompt(e *env) (rewards.Prompt, error) {
 		p.Form = rewards.OnePass
 	}
 	if c.Outline != "" {
-		o, err := readOutline(c.Outline, 0)
-		if err != nil {
-			return p, err
-		}
-		p.Form = rewards.Planned
-		for _, s := range o.Sections {
-			p.Outline = append(p.Outline, rewards.Heading{Title: s.Title, Words: s.Words})
-		}
+		return c.planned(p)
+	}
+	return p, nil
+}
+
+// planned adds the outline that the draft was to follow.
+func (c *scoreCmd) planned(p rewards.Prompt) (rewards.Prompt, error) {
+	o, err := readOutline(c.Outline, 0)
+	if err != nil {
+		return p, err
+	}
+	p.Form = rewards.Planned
+	for _, s := range o.Sections {
+		p.Outline = append(p.Outline, rewards.Heading{Title: s.Title, Words: s.Words})
 	}
 	return p, nil
 }

@@ -50,7 +50,7 @@ func Features(ctx context.Context, e Embedder, text string) ([]float64, error) {
 // styleOf are statistics of style, each of the order of 1.
 func styleOf(text string, lines []line, marks []mark, paragraphs []paragraph) []float64 {
 	takeRoles(marks)
-	words, letters, sentences, small, questions, commas, quotes, items, headings := 0., 0., 0., 0., 0., 0., 0., 0., 0.
+	words, letters, sentences, small, questions, commas, quotes := 0., 0., 0., 0., 0., 0., 0.
 	kinds := newTable(len(marks))
 	different := 0.
 	for _, m := range marks {
@@ -77,14 +77,7 @@ func styleOf(text string, lines []line, marks []mark, paragraphs []paragraph) []
 			quotes++
 		}
 	}
-	for _, l := range lines {
-		switch l.kind {
-		case itemLine:
-			items++
-		case headingLine:
-			headings++
-		}
-	}
+	items, headings := countKind(lines, itemLine), countKind(lines, headingLine)
 	n, s := max(words, 1), max(sentences, 1)
 	again := repeats(text, lines, marks)
 	return []float64{
@@ -101,4 +94,14 @@ func styleOf(text string, lines []line, marks []mark, paragraphs []paragraph) []
 		math.Log1p(headings),
 		again.value,
 	}
+}
+
+func countKind(lines []line, kind lineKind) float64 {
+	n := 0.0
+	for _, l := range lines {
+		if l.kind == kind {
+			n++
+		}
+	}
+	return n
 }

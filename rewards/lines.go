@@ -111,15 +111,10 @@ func isItem(s string) bool {
 			return strings.Trim(s, "-*_+ ") != ""
 		}
 	}
-	n := 0
-	for n < len(s) && n < 4 && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	if n == 0 && len(s) > 1 && (s[0]|0x20) >= 'a' && (s[0]|0x20) <= 'z' && s[1] == ')' {
-		n = 1
-	}
-	rest := s[n:]
-	if n == 0 || rest == "" {
+	rest := strings.TrimLeft(s, "0123456789")
+	if n := len(s) - len(rest); n == 0 && len(s) > 1 && classes[s[0]&0x7f] == letter && s[0] < 0x80 && s[1] == ')' {
+		rest = s[1:]
+	} else if n == 0 || n > 4 {
 		return false
 	}
 	for _, mark := range []string{". ", ") ", "、", "．"} {

@@ -82,15 +82,9 @@ func parseEntry(entry string) (Entry, error) {
 func (w With) reward(name string) (Reward, error) {
 	switch name {
 	case "length":
-		if w.Judge == nil {
-			return Length{}, nil
-		}
-		return Length{Range: Predict(w.Judge, w.Lists)}, nil
+		return w.length(), nil
 	case "format":
-		if w.Embedder == nil {
-			return Format{}, nil
-		}
-		return Format{Overlap: &Overlap{Embedder: w.Embedder, Likeness: w.Likeness}}, nil
+		return w.format(), nil
 	case "checklist", "writing":
 		if w.Judge == nil {
 			return nil, errors.New("a judge is needed: a model other than the one that writes")
@@ -115,4 +109,18 @@ func (w With) reward(name string) (Reward, error) {
 		return Personal{w.Head, w.Embedder}, nil
 	}
 	return nil, fmt.Errorf("there is no such reward; there are length, format, writing, checklist, pairwise and personal")
+}
+
+func (w With) length() Length {
+	if w.Judge == nil {
+		return Length{}
+	}
+	return Length{Range: Predict(w.Judge, w.Lists)}
+}
+
+func (w With) format() Format {
+	if w.Embedder == nil {
+		return Format{}
+	}
+	return Format{Overlap: &Overlap{Embedder: w.Embedder, Likeness: w.Likeness}}
 }

@@ -82,7 +82,7 @@ func paragraphsOf(lines []line, marks []mark) []paragraph {
 	var all []paragraph
 	open, at := false, 0
 	for i, l := range lines {
-		if l.kind != proseLine && l.kind != itemLine && l.kind != codeLine && l.kind != tableLine {
+		if !l.kind.inParagraph() {
 			open = false
 			continue
 		}
@@ -107,6 +107,11 @@ func paragraphsOf(lines []line, marks []mark) []paragraph {
 		open = true
 	}
 	return all
+}
+
+// inParagraph says whether lines of a kind make paragraphs.
+func (k lineKind) inParagraph() bool {
+	return k == proseLine || k == itemLine || k == codeLine || k == tableLine
 }
 
 // sentences says whether the paragraph is made of them.

@@ -61,7 +61,7 @@ func (l *Checklists) Of(ctx context.Context, m Model, prompt string) ([]string, 
 
 // requirementGrammar keeps the judge to short questions about the text, one a line.
 const requirementGrammar = `root ::= line line? line? line?
-line ::= "Does the text " [^?\n]{8,70} "?\n"`
+line ::= "Does the text " [^?\n\"]{8,70} "?\n"`
 
 // requirements has the judge turn a prompt into questions.
 func requirements(ctx context.Context, m Model, prompt string) ([]string, error) {
@@ -86,8 +86,8 @@ func requirements(ctx context.Context, m Model, prompt string) ([]string, error)
 	for l := range strings.Lines(text) {
 		q := strings.TrimSpace(l)
 		key := titleKey(q)
-		if !strings.HasSuffix(q, "?") || seen[key] || len(all) == mostRequirements || strings.ContainsAny(q, "0123456789") {
-			continue // cut off, said already, or about a number, which other rewards count
+		if !strings.HasSuffix(q, "?") || seen[key] || strings.Contains(key, "request") || len(all) == mostRequirements || strings.ContainsAny(q, "0123456789") {
+			continue // cut off, said already, said of every text, or about a number, which other rewards count
 		}
 		seen[key] = true
 		all = append(all, q)

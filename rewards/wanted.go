@@ -122,10 +122,7 @@ func spacedRequests(prompt string) []request {
 // requestAt reads the number before the unit at tokens[i] and what bounds it.
 func requestAt(tokens []token, i int, unit string) (request, bool) {
 	at := i
-	for skipped := 0; at > 0 && skipped < 3 && !tokens[at-1].isNumber; skipped++ {
-		if !has(asking["filler"], tokens[at-1].text) {
-			break
-		}
+	for at > 0 && i-at < 3 && !tokens[at-1].isNumber && has(asking["filler"], tokens[at-1].text) {
 		at--
 	}
 	high, from := numberBefore(tokens, at)
@@ -133,14 +130,7 @@ func requestAt(tokens []token, i int, unit string) (request, bool) {
 		return request{}, false
 	}
 	f := request{low: high, high: high, unit: unit, start: tokens[from].start, end: tokens[i].end}
-	if n := phraseBefore(tokens, from, asking["range"]); n > 0 {
-		if low, begin := numberBefore(tokens, from-n); begin < from-n && low > 0 && low <= high {
-			if short := low < high/100 && high >= 1000; short { // "2-3,000 words", "2 bis 3 Tausend"
-				low *= 1000
-			}
-			f.low, f.start, from = low, tokens[begin].start, begin
-		}
-	}
+	from = f.lower(tokens, from)
 	f.bounds(tokens, from, i+1)
 	f.several(tokens, from, i+1)
 	small := unit == "words" && f.high < 20 || unit == "characters" && f.high < 40
@@ -148,6 +138,24 @@ func requestAt(tokens []token, i int, unit string) (request, bool) {
 		return request{}, false
 	}
 	return f, true
+}
+
+// lower reads the first number of a range, if there is one before from, and
+// returns where the request begins.
+func (f *request) lower(tokens []token, from int) int {
+	n := phraseBefore(tokens, from, asking["range"])
+	if n == 0 {
+		return from
+	}
+	low, begin := numberBefore(tokens, from-n)
+	if begin == from-n || low <= 0 || low > f.high {
+		return from
+	}
+	if low < f.high/100 && f.high >= 1000 { // "2-3,000 words", "2 bis 3 Tausend"
+		low *= 1000
+	}
+	f.low, f.start = low, tokens[begin].start
+	return begin
 }
 
 // bounds reads what stands before the number and behind the unit.
@@ -264,13 +272,7 @@ func tokensOf(prompt string) []token {
 			n, ok := readDigits(prompt[start:i])
 			tokens = append(tokens, token{text: prompt[start:i], start: start, end: i, number: n, isNumber: ok})
 		case unicode.IsLetter(r) && !ideographic(r):
-			for i < len(prompt) {
-				r, size := utf8.DecodeRuneInString(prompt[i:])
-				if !(unicode.IsLetter(r) || unicode.IsMark(r) || (r == '\'' || r == '’') && i+size < len(prompt) && unicode.IsLetter(firstRune(prompt[i+size:]))) || ideographic(r) {
-					break
-				}
-				i += size
-			}
+			i = wordEndAt(prompt, i)
 			t := token{text: strings.ReplaceAll(strings.ToLower(prompt[start:i]), "’", "'"), start: start, end: i}
 			t.number, t.times, t.isNumber = numberWord(t.text)
 			tokens = append(tokens, t)
@@ -282,6 +284,20 @@ func tokensOf(prompt string) []token {
 		}
 	}
 	return tokens
+}
+
+// wordEndAt is the end of the word at i; an apostrophe between letters is part of it.
+func wordEndAt(s string, i int) int {
+	for i < len(s) {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		letter := (unicode.IsLetter(r) || unicode.IsMark(r)) && !ideographic(r)
+		joins := (r == '\'' || r == '’') && unicode.IsLetter(firstRune(s[i+size:]))
+		if !letter && !joins {
+			break
+		}
+		i += size
+	}
+	return i
 }
 
 func firstRune(s string) rune {

@@ -11,10 +11,11 @@ import (
 const hanNumber = `(?:[0-9０-９][0-9０-９,.，]*\s*[千万萬kKwW]?|[〇零一二两兩三四五六七八九十百千万萬]+)`
 
 var (
-	hanForm = regexp.MustCompile(`(` + hanNumber + `)\s*(?:[-~～〜—–至到から]+\s*(` + hanNumber + `))?\s*(?:多|余|餘|來|来)?\s*(?:个|個)?\s*(英文单词|英语单词|单词|單詞|汉字|漢字|中文字|字符|文字|字|词|詞|語|页|頁|ページ|페이지|자|글자|단어|쪽)`)
-	hanSum  = regexp.MustCompile(`(?:字数|字數|文字数|篇幅)[^0-9０-９一二两三四五六七八九十。！？\n]{0,10}(` + hanNumber + `)\s*(?:[-~～〜—–至到]+\s*(` + hanNumber + `))?`)
-	hanEach = regexp.MustCompile(`(` + hanNumber + `)\s*(?:个|個)?(?:章|节|節|段|部分|篇|話|장)[^。！？\n]{0,12}$`)
-	paper   = regexp.MustCompile(`原稿用紙\s*(` + hanNumber + `)\s*枚`)
+	hanForm  = regexp.MustCompile(`(` + hanNumber + `)\s*(?:[-~～〜—–至到から]+\s*(` + hanNumber + `))?\s*(?:多|余|餘|來|来)?\s*(?:个|個)?\s*(英文单词|英语单词|单词|單詞|汉字|漢字|中文字|字符|文字|字|词|詞|語|页|頁|ページ|페이지|자|글자|단어|쪽)`)
+	hanSum   = regexp.MustCompile(`(?:字数|字數|文字数|篇幅)[^0-9０-９一二两三四五六七八九十。！？\n]{0,10}(` + hanNumber + `)\s*(?:[-~～〜—–至到]+\s*(` + hanNumber + `))?`)
+	hanEach  = regexp.MustCompile(`(` + hanNumber + `)\s*(?:个|個)?(?:章|节|節|段|部分|篇|話|장)[^。！？\n]{0,12}$`)
+	hanTotal = regexp.MustCompile(`全文|总|一共|共|合计|全部`)
+	paper    = regexp.MustCompile(`原稿用紙\s*(` + hanNumber + `)\s*枚`)
 )
 
 var hanBounds = []struct {
@@ -32,24 +33,7 @@ func hanRequests(prompt string) []request {
 	var found []request
 	for _, form := range []*regexp.Regexp{hanForm, hanSum, paper} {
 		for _, m := range form.FindAllStringSubmatchIndex(prompt, -1) {
-			low, ok := hanValue(prompt[m[2]:m[3]])
-			f := request{low: low, high: low, unit: "words", start: m[0], end: m[1]}
-			if form == hanForm {
-				f.unit = hanUnit(prompt[m[6]:m[7]])
-				if next := prompt[m[1]:]; strings.HasPrefix(next, "母") || strings.HasPrefix(next, "典") {
-					continue
-				}
-			}
-			if form != paper && m[4] >= 0 {
-				high, fine := hanValue(prompt[m[4]:m[5]])
-				if ok = ok && fine && high >= low; low*1000 <= high {
-					f.low *= 1000 // "3到5千字" is read as 3 and 5000
-				}
-				f.high = high
-			}
-			if form == paper {
-				f.low, f.high, f.unit = 400*low, 400*low, "characters"
-			}
+			f, ok := hanRequest(prompt, form, m)
 			if ok && f.high >= 1 && (f.unit == "pages" && f.high <= 5000 || f.high >= 20) {
 				f.hanBound(prompt, form == hanSum)
 				found = append(found, f)
@@ -59,43 +43,79 @@ func hanRequests(prompt string) []request {
 	return found
 }
 
+// hanRequest reads one match of a form.
+func hanRequest(prompt string, form *regexp.Regexp, m []int) (request, bool) {
+	low, ok := hanValue(prompt[m[2]:m[3]])
+	f := request{low: low, high: low, unit: "words", start: m[0], end: m[1]}
+	switch form {
+	case paper:
+		f.low, f.high, f.unit = 400*low, 400*low, "characters"
+		return f, ok
+	case hanForm:
+		f.unit = hanUnit(prompt[m[6]:m[7]])
+		if next := prompt[m[1]:]; strings.HasPrefix(next, "母") || strings.HasPrefix(next, "典") {
+			return f, false
+		}
+	}
+	if m[4] < 0 {
+		return f, ok
+	}
+	high, fine := hanValue(prompt[m[4]:m[5]])
+	if low*1000 <= high {
+		f.low *= 1000 // "3到5千字" is read as 3 and 5000
+	}
+	f.high = high
+	return f, ok && fine && high >= low
+}
+
 // hanBound looks around the request.
 func (f *request) hanBound(prompt string, sum bool) {
 	before, behind := prompt[max(0, f.start-45):f.start], prompt[f.end:]
 	if sum {
 		before = prompt[f.start:f.end]
 		behind = strings.TrimLeft(behind, "字个個 ")
-	}
-	if cut := strings.LastIndexAny(before, "。！？\n，,；;"); cut >= 0 && !sum {
+	} else if cut := strings.LastIndexAny(before, "。！？\n，,；;"); cut >= 0 {
 		before = before[cut:]
 	}
-	size := 0 // "不超过" ends in "超过": the longer phrase counts
-	for _, b := range hanBounds {
-		is := !b.behind && strings.Contains(before, b.phrase) || b.behind && strings.HasPrefix(strings.TrimSpace(behind), b.phrase)
-		if is && f.low == f.high && len(b.phrase) > size {
-			f.bound, size = b.bound, len(b.phrase)
-		}
+	size := 0
+	if f.low == f.high {
+		f.bound, size = hanPhrase(before, strings.TrimSpace(behind))
 	}
 	if size > 0 || sum {
 		f.rank++
 	}
-	for _, total := range []string{"全文", "总共", "一共", "共", "总字数", "合计", "全部", "总计"} {
-		if strings.Contains(before, total) {
+	if hanTotal.MatchString(before) {
+		f.rank += 2
+	}
+	if strings.Contains(before, "每") || strings.Contains(before, "各") {
+		f.hanTimes(prompt)
+	}
+}
+
+// hanPhrase is the bound that stands before or behind a number, and how long the
+// phrase is: "不超过" ends in "超过", and the longer one counts.
+func hanPhrase(before, behind string) (bound string, size int) {
+	for _, b := range hanBounds {
+		is := !b.behind && strings.Contains(before, b.phrase) || b.behind && strings.HasPrefix(behind, b.phrase)
+		if is && len(b.phrase) > size {
+			bound, size = b.bound, len(b.phrase)
+		}
+	}
+	return bound, size
+}
+
+// hanTimes reads "5章，每章2000字": the length of one is multiplied where the
+// number is there, and else is not the whole's.
+func (f *request) hanTimes(prompt string) {
+	whole := prompt[max(0, f.start-90):f.start]
+	if m := hanEach.FindStringSubmatch(strings.ToValidUTF8(whole, "")); m != nil {
+		if n, ok := hanValue(m[1]); ok && n >= 1 && n <= 1000 {
+			f.low, f.high = n*f.low, n*f.high
 			f.rank += 2
-			break
+			return
 		}
 	}
-	if each := strings.Contains(before, "每") || strings.Contains(before, "各"); each {
-		whole := prompt[max(0, f.start-90):f.start]
-		if m := hanEach.FindStringSubmatch(strings.ToValidUTF8(whole, "")); m != nil {
-			if n, ok := hanValue(m[1]); ok && n >= 1 && n <= 1000 {
-				f.low, f.high = n*f.low, n*f.high
-				f.rank += 2
-				return
-			}
-		}
-		f.rank -= 3
-	}
+	f.rank -= 3
 }
 
 func hanUnit(unit string) string {
@@ -131,6 +151,11 @@ func hanValue(s string) (float64, bool) {
 		}
 		return readDigits(s)
 	}
+	return hanDigits(s)
+}
+
+// hanDigits reads a number in characters.
+func hanDigits(s string) (float64, bool) {
 	sum, now, last := 0.0, 0.0, 0.0
 	for _, r := range s {
 		digit := strings.Index("零一二三四五六七八九", string(r))
