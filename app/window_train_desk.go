@@ -32,6 +32,7 @@ const (
 type trainDesk struct {
 	c     *course
 	phase trainPhase
+	began bool // past the preflight
 
 	remark   *widget.Label
 	charts   []*chart
@@ -89,7 +90,7 @@ func (d *trainDesk) lay() fyne.CanvasObject {
 // open shows a run from its start.
 func (d *trainDesk) open(j rl.Job) {
 	d.c = newCourse(j)
-	d.stepSeen = -1
+	d.stepSeen, d.began = -1, false
 	d.say("")
 	d.texts.show(nil, -1)
 	d.texts.move(0)
@@ -110,7 +111,8 @@ func (d *trainDesk) say(text string) {
 
 // update shows the run as it now is.
 func (d *trainDesk) update() {
-	before := d.phase == trainChecking || d.phase == trainReady || len(d.c.steps) == 0 && d.phase > trainStopping
+	d.began = d.began || d.phase == trainRunning
+	before := len(d.c.steps) == 0 && (!d.began || d.phase > trainStopping)
 	showIf(d.runs, !before)
 	showIf(d.takes.content, before)
 	if before {

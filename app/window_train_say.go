@@ -16,6 +16,9 @@ import (
 func (c *course) remark(ph trainPhase) string {
 	switch ph {
 	case trainChecking:
+		if len(c.steps) > 0 {
+			return "Opening the model again. Then it goes on."
+		}
 		return "Opening the model and trying a few texts, to see what the training will take. That needs a minute or so."
 	case trainRunning, trainStopping:
 		if len(c.steps) == 0 && c.warmup > 0 {
@@ -146,6 +149,9 @@ func (c *course) status(ph trainPhase) string {
 	steps := fmt.Sprintf("Step %s of %s", grouped(c.done()), grouped(c.total()))
 	switch ph {
 	case trainChecking:
+		if len(c.steps) > 0 {
+			return "Going on  ·  " + steps
+		}
 		return "Looking what it takes…"
 	case trainReady:
 		return "Ready to start"

@@ -97,7 +97,7 @@ func TestTrendIsNotFooledByNoise(t *testing.T) {
 func TestTrainingStatusLine(t *testing.T) {
 	c := after(12, nil)
 	for ph, want := range map[trainPhase]string{
-		trainChecking: "Looking what it takes…",
+		trainChecking: "Going on  ·  Step 12 of 100",
 		trainReady:    "Ready to start",
 		trainRunning:  "Step 12 of 100  ·  a step takes about 30 seconds  ·  about 44 minutes left",
 		trainStopping: "Stopping after this step  ·  Step 12 of 100",

@@ -150,5 +150,8 @@ func (s *rehearsal) shots(w *window) []shot {
 		{"t20-error", func() {
 			w.alert.show(spoken(fmt.Errorf("rl: the training needs 11.2 GB of memory and 9.1 GB are free")))
 		}, short},
+		{"t21-stopping", func() { w.win.Canvas().Overlays().Top().Hide(); size(900, 600); w.stopTraining() }, short},
+		{"t22-stopped", upTo(36), short},
+		{"t23-going-on", func() { s.load(madeRun(40)[2+3*36:]); w.goOnTraining() }, short},
 	}
 }

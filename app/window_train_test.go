@@ -274,6 +274,9 @@ func TestStopEndsAfterTheStepInHandAndKeepsTheCheckpoint(t *testing.T) {
 		if j := g.asked[1]; !j.Resume || j.Out != g.asked[0].Out || j.Prompts != g.asked[0].Prompts {
 			t.Errorf("going on is the job %+v", j)
 		}
+		if !d.runs.Visible() || d.takes.content.Visible() || !strings.HasPrefix(d.remark.Text, "Opening the model again") {
+			t.Errorf("while it is opened again, the curves are gone: %s", d.remark.Text)
+		}
 		again := events[0].(rl.Started)
 		again.Step, again.Resumed = done+1, "out/step-0006"
 		g.say(again, events[1])
@@ -405,6 +408,9 @@ func TestThinkingBetterOfIt(t *testing.T) {
 			test.Tap(g.training.form.check)
 			g.settle()
 			g.say(recorded(t)[:at]...)
+			if !g.training.desk.takes.content.Visible() || g.training.desk.runs.Visible() {
+				t.Errorf("after %d events there are curves already", at)
+			}
 			g.press(t, map[bool]string{true: "Back", false: "Cancel"}[at == 2])
 			if g.training.run != nil || !g.training.form.content.Visible() || g.win.Canvas().Overlays().Top() != nil {
 				t.Errorf("after %d events it does not go back", at)
