@@ -11,8 +11,10 @@
 // slow. Explicit vectors in place of the compiler's own: GCC may not reorder a sum of floats, so
 // it leaves such loops scalar, and flags that let it would let it differ between versions.
 //
-// Results do not depend on how fast threads are. How work is cut depends on shapes, and for
-// large products on the number of threads too; sums are never split between threads.
+// Results do not depend on how fast threads are. How work is cut depends on shapes alone, but for large
+// products, whose tiles depend on the number of threads too; OpenBLAS's AVX-512 kernels and this package's
+// own give the same bits for any tiles, OpenBLAS's AVX2 kernels do not. What several workers give to a
+// sum is added in a fixed order.
 //
 // Start with device.go for what is held, product.go for the products, attention.go and
 // head.go for the two operations that are more than a loop.
@@ -45,7 +47,8 @@ type Device struct {
 	given   []float32   // what jobs give to a sum, before it is added up
 	base    base        // which weights are held in F32
 	room    int         // bytes for what attention jobs give
-	blocks  map[*buffer]struct{}
+	buffers map[*buffer]struct{}
+	weights map[*weight]struct{}
 	err     error
 
 	mark  string
@@ -76,8 +79,8 @@ func newDevice(o Options, b blas, kern kernels) *Device {
 	d := &Device{
 		threads: o.Threads, blas: b, kern: kern,
 		scratch: make([][]float32, o.Threads),
-		blocks:  map[*buffer]struct{}{},
-		since:   time.Now(), times: map[string]float64{},
+		buffers: map[*buffer]struct{}{}, weights: map[*weight]struct{}{},
+		since: time.Now(), times: map[string]float64{},
 	}
 	d.room = contributions
 	d.base.limit = o.Resident
@@ -104,10 +107,13 @@ func (d *Device) fail(err error) {
 // Sync returns the first error. Nothing is ever queued.
 func (d *Device) Sync() error { return d.err }
 
-// Close gives the memory of all buffers back. The BLAS stays loaded.
+// Close gives the memory of all buffers and weights back. The BLAS stays loaded.
 func (d *Device) Close() error {
-	for b := range d.blocks {
+	for b := range d.buffers {
 		d.Free(b)
+	}
+	for w := range d.weights {
+		d.FreeWeight(w)
 	}
 	d.scratch, d.panel, d.turn, d.given = nil, nil, nil, nil
 	d.fail(errors.New("cpu: the device is closed"))

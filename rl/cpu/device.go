@@ -54,7 +54,7 @@ func (d *Device) Alloc(k model.Kind, rows, cols int) model.Buffer {
 		return b
 	}
 	b.memory, b.data = memory, asFloats(memory)
-	d.blocks[b] = struct{}{}
+	d.buffers[b] = struct{}{}
 	return b
 }
 
@@ -68,7 +68,7 @@ func (d *Device) Free(b model.Buffer) {
 		if err := giveMemory(m.memory); err != nil {
 			d.fail(fmt.Errorf("cpu: give memory back: %w", err))
 		}
-		delete(d.blocks, m)
+		delete(d.buffers, m)
 	}
 	m.memory, m.data = nil, nil
 }

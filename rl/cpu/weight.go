@@ -92,12 +92,14 @@ func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 		return nil, d.err
 	}
 	w := &weight{rows: rows, cols: cols, tensors: tensors}
+	d.weights[w] = struct{}{}
 	bytes := d.book(tensors[0], d.Bytes(model.F32, rows, cols))
 	if bytes == 0 || rows == 0 || cols == 0 {
 		return w, nil
 	}
 	memory, err := takeMemory(int(bytes))
 	if err != nil {
+		d.FreeWeight(w)
 		return nil, fmt.Errorf("cpu: take %d bytes for %s: %w", bytes, tensors[0].Name, err)
 	}
 	m := newMatrix(asFloats(memory), rows, cols)
@@ -119,6 +121,7 @@ func (d *Device) FreeWeight(f model.Weight) {
 	}
 	d.base.used -= d.base.held[w.tensors[0]]
 	delete(d.base.held, w.tensors[0])
+	delete(d.weights, w)
 	w.memory, w.resident, w.tensors = nil, matrix{}, nil
 }
 
