@@ -51,7 +51,7 @@ func Features(ctx context.Context, e Embedder, text string) ([]float64, error) {
 func styleOf(text string, lines []line, marks []mark, paragraphs []paragraph) []float64 {
 	takeRoles(marks)
 	words, letters, sentences, small, questions, commas, quotes := 0., 0., 0., 0., 0., 0., 0.
-	kinds := newTable(len(marks))
+	kinds := newTable(1000)
 	different := 0.
 	for _, m := range marks {
 		if m.word {

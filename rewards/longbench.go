@@ -35,11 +35,13 @@ func CountLongBench(text string) int {
 	}
 	for _, r := range text {
 		switch {
+		case r|0x20 >= 'a' && r|0x20 <= 'z' && r < 0x80:
+			run++
+		case r < 0x80 && !(r >= '0' && r <= '9' || r == '_'):
+			end()
 		case r >= 0x4E00 && r <= 0x9FFF:
 			n++
 			clean = false
-		case r|0x20 >= 'a' && r|0x20 <= 'z' && r < 0x80:
-			run++
 		case wordRune(r):
 			clean = false
 		default:

@@ -181,27 +181,26 @@ func (m *meter) farGrams(from, to int) float64 {
 		if to == len(m.marks) {
 			return 0 // one window is all
 		}
-		m.before = newTable(len(m.marks) / 2)
+		m.before = newTable(4 * windowWords)
 	}
 	again := make([]bool, to-from)
 	n, repeated := 0, 0
 	for i := from; i < to; i++ {
+		if m.marks[i].hash&3 != 0 {
+			continue // the grams that begin with a quarter of the words tell enough
+		}
 		hash, next, ok := gram(m.marks, i, to, farSize)
 		if !ok {
 			break
 		}
-		if hash&3 != 0 {
-			continue // a quarter of the grams tells enough
-		}
 		n++
-		first := m.before.put(hash, m.number)
-		if first < 0 {
+		first, fresh := m.before.at(hash)
+		if fresh {
+			*first = m.number
+		}
+		if *first == m.number {
 			continue
 		}
-		if first == m.number {
-			continue
-		}
-		m.before.put(hash, first) // who said it first keeps it
 		repeated++
 		for k := i; k < next; k++ {
 			again[k-from] = true

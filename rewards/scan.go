@@ -107,14 +107,16 @@ func gram(marks []mark, i, end, size int) (hash uint64, next int, ok bool) {
 	return mix(hash), i, true
 }
 
-// A table holds hashes and a number with each. It is open addressed, since a
-// map is most of the time that a long text takes.
+// A table holds hashes and a number with each. It is open addressed and grows as
+// it fills: a map is most of the time that a long text takes.
 type table struct {
 	keys   []uint64
 	values []int32
 	shift  uint
+	used   int
 }
 
+// newTable has room for n keys before it grows.
 func newTable(n int) *table {
 	bits := uint(4)
 	for 1<<bits < 2*n {
@@ -123,8 +125,8 @@ func newTable(n int) *table {
 	return &table{keys: make([]uint64, 1<<bits), values: make([]int32, 1<<bits), shift: 64 - bits}
 }
 
-// at is the place of a key, or the free one where it belongs.
-func (t *table) at(key uint64) uint64 {
+// find is the place of a key, or the free one where it belongs.
+func (t *table) find(key uint64) uint64 {
 	for i := key >> t.shift; ; i = (i + 1) & uint64(len(t.keys)-1) {
 		if t.keys[i] == key || t.keys[i] == 0 {
 			return i
@@ -132,22 +134,46 @@ func (t *table) at(key uint64) uint64 {
 	}
 }
 
-// put stores value with key and returns the one that was there, or -1. A table
-// takes as many different keys as newTable was told.
-func (t *table) put(key uint64, value int32) (before int32) {
+// at is the place of the value of a key, and whether it is new.
+func (t *table) at(key uint64) (value *int32, fresh bool) {
 	key = max(key, 1)
-	i := t.at(key)
-	if before = t.values[i]; t.keys[i] == 0 {
+	i := t.find(key)
+	if t.keys[i] != 0 {
+		return &t.values[i], false
+	}
+	if t.used++; 2*t.used > len(t.keys) {
+		t.grow()
+		i = t.find(key)
+	}
+	t.keys[i] = key
+	return &t.values[i], true
+}
+
+func (t *table) grow() {
+	old := *t
+	*t = *newTable(len(old.keys))
+	t.used = old.used
+	for k, key := range old.keys {
+		if key != 0 {
+			i := t.find(key)
+			t.keys[i], t.values[i] = key, old.values[k]
+		}
+	}
+}
+
+// put stores value with key and returns the one that was there, or -1.
+func (t *table) put(key uint64, value int32) (before int32) {
+	v, fresh := t.at(key)
+	if before = *v; fresh {
 		before = -1
 	}
-	t.keys[i], t.values[i] = key, value
+	*v = value
 	return before
 }
 
 // get is the value of a key, or -1.
 func (t *table) get(key uint64) int32 {
-	key = max(key, 1)
-	i := t.at(key)
+	i := t.find(max(key, 1))
 	if t.keys[i] == 0 {
 		return -1
 	}
@@ -156,11 +182,9 @@ func (t *table) get(key uint64) int32 {
 
 // add counts the key and returns its count.
 func (t *table) add(key uint64) int32 {
-	key = max(key, 1)
-	i := t.at(key)
-	t.keys[i] = key
-	t.values[i]++
-	return t.values[i]
+	v, _ := t.at(key)
+	*v++
+	return *v
 }
 
 // has says whether the key is there.

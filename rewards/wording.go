@@ -3,6 +3,7 @@ package rewards
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -39,7 +40,7 @@ func (g *page) stuffed() (float64, []passage) {
 	if bit == 0 {
 		return 1, nil
 	}
-	counts := newTable(len(g.marks))
+	counts := newTable(1000)
 	n, most, top := 0, int32(0), mark{}
 	asked := map[uint64]int{}
 	for _, m := range scan(g.prompt.Text) {
@@ -138,7 +139,7 @@ func (g *page) novelty() (float64, []passage) {
 	if bit == 0 {
 		return 1, nil
 	}
-	w := wake{last: newTable(len(g.marks))}
+	w := wake{last: newTable(1000)}
 	for _, p := range g.paragraphs {
 		if !p.sentences() {
 			continue
@@ -210,15 +211,21 @@ func (w *wake) end() {
 	w.now = w.now[:0]
 }
 
-// stem is the hash of the first six letters of a word: what stays the same in
-// most of its forms.
+// stem tells the first six letters of a word: what stays the same in most of its
+// forms.
 func stem(w string) uint64 {
-	n := 0
-	for i := range w {
+	key, n := uint64(0), 0
+	for _, r := range w {
 		if n == 6 {
-			return wordHash(w[:i])
+			break
 		}
+		if r >= 0x80 {
+			r = unicode.ToLower(r)
+		} else {
+			r |= 0x20
+		}
+		key = key*0x100000001b3 + uint64(r)
 		n++
 	}
-	return wordHash(w)
+	return mix(key)
 }
