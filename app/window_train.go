@@ -104,30 +104,31 @@ func (w *window) beginTraining() {
 		return
 	}
 	w.training.desk.open(j)
-	w.train(j, true)
+	w.train(j)
 }
 
-// train runs a job and shows it; with ask the writer decides after the preflight.
-func (w *window) train(j rl.Job, ask bool) {
+// train runs a job and shows it. Where it is a new one the writer decides after
+// the preflight.
+func (w *window) train(j rl.Job) {
 	t := w.training
 	if t.run != nil {
 		return
 	}
-	r := newTrainRun(w.ctx)
+	r := newTrainRun(w.ctx, !j.Resume)
 	t.run = r
 	showIf(t.form.content, false)
 	showIf(t.desk.content, true)
-	follow(w.screen, r.events(w.ports.train(r.ctx, j), ask), func(events []rl.Event) { w.trained(events, ask) }, func(err error) { w.trainingEnded(r, err) })
+	follow(w.screen, r.events(w.ports.train(r.ctx, j)), func(events []rl.Event) { w.trained(r, events) }, func(err error) { w.trainingEnded(r, err) })
 }
 
 // trained shows what the run did.
-func (w *window) trained(events []rl.Event, ask bool) {
+func (w *window) trained(r *trainRun, events []rl.Event) {
 	d := w.training.desk
 	for _, e := range events {
 		d.c.apply(e)
 		switch e := e.(type) {
 		case rl.Preflight:
-			if e.OK && ask && d.phase == trainChecking {
+			if e.OK && r.fresh && d.phase == trainChecking {
 				d.phase = trainReady
 			}
 		case rl.Step, rl.Warmup:
@@ -176,10 +177,10 @@ func (w *window) startTraining() {
 	w.training.run.gate.open()
 }
 
-// leaveTraining gives up a run that has not begun.
+// leaveTraining gives up a run that has not begun: nothing of it is kept.
 func (w *window) leaveTraining() {
 	if r := w.training.run; r != nil {
-		r.left.Store(true)
+		r.left.Store(r.fresh && !w.training.desk.began)
 	}
 	w.stopTraining()
 }
@@ -203,7 +204,7 @@ func (w *window) goOnTraining() {
 	j.Resume = true
 	d.say("")
 	d.enter(trainChecking)
-	w.train(j, false)
+	w.train(j)
 }
 
 // newTraining goes back to the form.

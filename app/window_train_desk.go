@@ -240,6 +240,9 @@ type trainButton struct {
 func (d *trainDesk) choices() []trainButton {
 	switch d.phase {
 	case trainChecking:
+		if d.began { // before, and goes on now
+			return []trainButton{{"Stop", d.do.stop}}
+		}
 		return []trainButton{{"Cancel", d.do.leave}}
 	case trainReady:
 		return []trainButton{{"Back", d.do.leave}, {"Start training", d.do.start}}

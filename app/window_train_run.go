@@ -14,23 +14,24 @@ type trainRun struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when nothing works on it any more
 	gate   gate          // shut while the writer decides
+	fresh  bool          // it has not been begun before
 	left   atomic.Bool   // the writer thought better of it: nothing of it is kept
 }
 
-func newTrainRun(ctx context.Context) *trainRun {
-	r := &trainRun{ended: make(chan struct{})}
+func newTrainRun(ctx context.Context, fresh bool) *trainRun {
+	r := &trainRun{ended: make(chan struct{}), fresh: fresh}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	return r
 }
 
-// events passes seq on. With ask it stops behind a preflight that went well
+// events passes seq on. A fresh run stops behind a preflight that went well
 // until the gate is opened: not asking for the next event holds the trainer
 // back, as far as it does not run ahead.
-func (r *trainRun) events(seq iter.Seq2[rl.Event, error], ask bool) iter.Seq2[rl.Event, error] {
+func (r *trainRun) events(seq iter.Seq2[rl.Event, error]) iter.Seq2[rl.Event, error] {
 	return func(yield func(rl.Event, error) bool) {
 		defer close(r.ended)
 		for e, err := range seq {
-			if p, ok := e.(rl.Preflight); ok && ask && p.OK {
+			if p, ok := e.(rl.Preflight); ok && r.fresh && p.OK {
 				r.gate.shut()
 			}
 			if !yield(e, err) {

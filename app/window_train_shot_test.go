@@ -121,7 +121,7 @@ func (s *rehearsal) shots(w *window) []shot {
 			j := rl.NewJob()
 			j.Base, j.Steps, j.Out = "/m/smol.gguf", 500, "/home/marit/.local/share/longhand/training/20261122-101500-a1b2"
 			d.open(j)
-			w.train(j, true)
+			w.train(j)
 		}, short},
 		{"t07-estimate", upTo(0), short},
 		{"t08-first-step", func() { w.startTraining(); upTo(1)() }, short},
@@ -143,7 +143,7 @@ func (s *rehearsal) shots(w *window) []shot {
 			j := rl.NewJob()
 			j.Base, j.Steps, j.Out, j.Rewards = "/m/smol.gguf", 40, "/home/marit/.local/share/longhand/training/20261122-101500-a1b2", "length=1"
 			d.open(j)
-			w.train(j, true)
+			w.train(j)
 			upTo(0)()
 		}, short},
 		{"t19-wide", func() { dark(false); size(1280, 860); w.startTraining(); upTo(35)() }, long},

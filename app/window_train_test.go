@@ -292,6 +292,34 @@ func TestStopEndsAfterTheStepInHandAndKeepsTheCheckpoint(t *testing.T) {
 	})
 }
 
+// What was trained outlives every way to stop a run that goes on.
+func TestGoingOnCanBeStoppedAndLosesNothing(t *testing.T) {
+	workOut(t, func(t *testing.T, g *gym) {
+		test.Tap(g.training.form.check)
+		events := recorded(t)
+		g.say(events[:2]...)
+		g.press(t, "Start training")
+		g.say(events[2:5]...)
+		dir := filepath.Join(g.asked[0].Out, "checkpoint-000001")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			g.press(t, "Stop")
+			g.say(rl.Finished{Step: 1, Dir: dir, Stopped: true})
+			if _, err := os.Stat(dir); err != nil || g.training.desk.phase != trainStopped {
+				t.Fatalf("stopped %d times: phase %d, %v", i+1, g.training.desk.phase, err)
+			}
+			g.press(t, "Go on")
+		}
+		g.leaveTraining() // no button does
+		g.say(rl.Finished{Step: 1, Dir: dir, Stopped: true})
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("a run that goes on is thrown away: %v", err)
+		}
+	})
+}
+
 func TestACheckpointIsUsedForTheNextDrafts(t *testing.T) {
 	workOut(t, func(t *testing.T, g *gym) {
 		test.Tap(g.training.form.check)
