@@ -156,3 +156,43 @@ func BenchmarkLengthAndFormat(b *testing.B) {
 	}
 	b.ReportMetric((cpuTime()-before).Seconds()*1000/float64(b.N), "cpu-ms/op") // on a busy machine the time of the wall says little
 }
+
+// TestProseChecks makes one thing wrong at a time with an honest text.
+func TestProseChecks(t *testing.T) {
+	var essay Sample
+	for _, s := range Samples() {
+		if s.Name == "essay" {
+			essay = s
+		}
+	}
+	blocks := strings.Split(strings.TrimSpace(essay.Text), "\n\n")
+	for _, c := range []struct {
+		part, prompt, text string
+		low, high          float64
+	}{
+		{"format.paragraphs", "", strings.Join(blocks, " "), 0.5, 0.5},
+		{"format.paragraphs", "", essay.Text, 1, 1},
+		{"format.lists", "", "- " + strings.Join(sentencesOf(strings.Join(blocks, " ")), "\n- "), 0.4, 0.4},
+		{"format.lists", "Write a list of reasons.", "- " + strings.Join(sentencesOf(strings.Join(blocks, " ")), "\n- "), 1, 1},
+		{"format.copied", blocks[0] + " " + blocks[1], essay.Text, 0.4, 0.9},
+		{"format.copied", "Why should people walk to work?", essay.Text, 1, 1},
+		{"format.language", "Schreibe einen Aufsatz über den Weg zur Arbeit und was man dabei sieht.", essay.Text, 0.19, 0.21},
+		{"format.language", "Schreibe einen Aufsatz auf Englisch über den Weg zur Arbeit und was man dabei sieht.", essay.Text, 1, 1},
+		{"format.language", "Übersetze den Text über den Weg zur Arbeit und was man dabei sieht.", essay.Text, 1, 1},
+		{"format.language", "請用英文寫一篇文章", essay.Text, 1, 1},
+		{"format.language", "写一篇关于步行上班的文章", essay.Text, 0.19, 0.21},
+		{"format.stuffed", "", strings.ReplaceAll(strings.ReplaceAll(essay.Text, "the ", "the tramway "), ", ", ", tramway, "), 0.3, 0.95},
+		{"format.salad", "", strings.ReplaceAll(essay.Text, " a ", " a the "), 0.3, 0.8},
+		{"format.novelty", "", strings.Repeat(blocks[1]+"\n\n", 9), 0.19, 0.21},
+		{"format.ending", "", essay.Text + "\nAnd this is a sentence that somebody did not bring to its", 0.85, 0.85},
+		{"format.ending", "", essay.Text + "\nYours, Ida", 1, 1},
+		{"format.ending", "", essay.Text + "\nMore of what is said here can be read at https://example.org/walking", 1, 1},
+		// A short text is not judged.
+		{"format.prose", "", "the the the the a of to a of the and and", 1, 1},
+	} {
+		s := structure(t, Prompt{Text: c.prompt}, Completion{c.text, true})
+		if got := s.Part(c.part); !(got >= c.low && got <= c.high) {
+			t.Errorf("%s, %.30q, %.30q: %g, wanted %g to %g", c.part, c.prompt, c.text, got, c.low, c.high)
+		}
+	}
+}

@@ -144,8 +144,8 @@ func (g *page) ending() (float64, []passage) {
 		line = line[i+1:]
 	}
 	line = strings.TrimRight(line, " \t\r")
-	if last.kind != proseLine || CountWords(line) < 9 {
-		return 1, nil
+	if last.kind != proseLine || CountWords(line) < 9 || strings.Contains(line, "](") || strings.Contains(line, "://") {
+		return 1, nil // short, or a link
 	}
 	end := strings.TrimRight(line, closers)
 	if r := firstRune(lastCharacter(end)); end != "" && !strings.ContainsRune(stops+":：।", r) {
