@@ -82,28 +82,11 @@ func (s *service) work(ctx context.Context, c *child.Call) error {
 		if err != nil {
 			return err
 		}
-		if err := s.send(c, line); err != nil {
+		if err := c.SendUnless(s.gone, json.RawMessage(line)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// send sends an event, unless nobody is there to read it.
-func (s *service) send(c *child.Call, line json.RawMessage) error {
-	select {
-	case <-s.gone:
-		return nil
-	default:
-	}
-	sent := make(chan error, 1)
-	go func() { sent <- c.Send(line) }() // waits for a reader
-	select {
-	case err := <-sent:
-		return err
-	case <-s.gone:
-		return nil
-	}
 }
 
 // A patientReader ends only when the job in work has come to its end.

@@ -38,9 +38,15 @@ func (c *Call) Decode(v any) error {
 
 // Send sends one result. It waits while the caller is not reading, and fails
 // when the call is cancelled. It must not be called from two goroutines at once.
-func (c *Call) Send(v any) error {
+func (c *Call) Send(v any) error { return c.SendUnless(nil, v) }
+
+// SendUnless is Send, but sends nothing, which is no error, when gone is closed while it
+// waits.
+func (c *Call) SendUnless(gone <-chan struct{}, v any) error {
 	select {
 	case <-c.credits:
+	case <-gone:
+		return nil
 	case <-c.ctx.Done():
 		return c.ctx.Err()
 	}
