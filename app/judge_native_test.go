@@ -128,6 +128,14 @@ func TestCheatsDoNotPayWithTheSampleModel(t *testing.T) {
 	if err != nil || len(files) < 20 {
 		t.Fatalf("%d cheats: %v", len(files), err)
 	}
+	total := func(t *testing.T, s rewards.Sample, p rewards.Prompt) float64 {
+		scores, err := set.Score(t.Context(), p, rewards.Completion{Text: s.Text, Finished: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-28s total %.3f: length %.2f, format %.2f, writing %.3f, overlap %.2f", s.Name, scores.Total, scores.Value("length"), scores.Value("format"), scores.Value("writing"), scores.Rewards[1].Part("format.overlap"))
+		return scores.Total
+	}
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -137,22 +145,14 @@ func TestCheatsDoNotPayWithTheSampleModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := honest[cheat.Honest]
-		if _, ok := good[h.Name]; !ok {
-			s, err := set.Score(t.Context(), h.Prompt, rewards.Completion{Text: h.Text, Finished: true})
-			if err != nil {
-				t.Fatal(err)
+		t.Run(cheat.Name, func(t *testing.T) {
+			h := honest[cheat.Honest]
+			if _, ok := good[h.Name]; !ok {
+				good[h.Name] = total(t, h, h.Prompt)
 			}
-			good[h.Name] = s.Total
-			t.Logf("%-28s total %.3f, writing %.3f, overlap %.2f", h.Name, s.Total, s.Value("writing"), s.Rewards[1].Part("format.overlap"))
-		}
-		s, err := set.Score(t.Context(), h.Prompt, rewards.Completion{Text: cheat.Text, Finished: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%-28s total %.3f of %.3f: length %.2f, format %.2f, writing %.3f, overlap %.2f", cheat.Name, s.Total, good[h.Name], s.Value("length"), s.Value("format"), s.Value("writing"), s.Rewards[1].Part("format.overlap"))
-		if s.Total > good[h.Name]-0.05 {
-			t.Errorf("%s: the honest text has %.3f, the cheat %.3f", cheat.Name, good[h.Name], s.Total)
-		}
+			if bad := total(t, cheat, h.Prompt); bad > good[h.Name]-0.05 {
+				t.Errorf("the honest text has %.3f, the cheat %.3f", good[h.Name], bad)
+			}
+		})
 	}
 }

@@ -26,6 +26,7 @@ type cli struct {
 	Window windowCmd `cmd:"" default:"1" hidden:"" help:"Open the window."`
 	Draft  draftCmd  `cmd:"" help:"Plan and write a long document."`
 	Score  scoreCmd  `cmd:"" help:"Score a draft: length, format, repetition, writing."`
+	Prefer preferCmd `cmd:"" help:"Learn your taste from what you kept and rejected."`
 	Models modelsCmd `cmd:"" help:"List, recommend, fetch, import, verify and remove models."`
 	Doctor doctorCmd `cmd:"" help:"Say what works on this machine and what to do if it does not."`
 	Train  trainCmd  `cmd:"" help:"Train a model on your own prompts, by the rewards."`

@@ -78,7 +78,7 @@ type answered struct {
 // A stretch is a part of a text, in bytes.
 type stretch struct{ start, end int }
 
-const questionForm = "\n\nQuestion: %s Answer with yes or no."
+const questionForm = "\n\n%s Answer yes or no."
 
 // read asks all questions about all parts of a text.
 func (r *reading) read(ctx context.Context, prompt, text string) error {
