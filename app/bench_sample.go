@@ -21,6 +21,7 @@ type benchSampleCmd struct {
 	Tokens            int    `help:"Tokens of each completion." default:"128"`
 	Repeat            int    `help:"Runs of each; the median counts." default:"5"`
 	Threads           int    `help:"Threads; 0 is all cores."`
+	Adapter           string `help:"With a LoRA adapter, as training draws after its first step." placeholder:"DIR"`
 	NoLogProbs        bool   `help:"Without the log-probabilities that training wants."`
 	LlamaBatchedBench string `help:"llama.cpp's llama-batched-bench: measured in turn with ours, and the ratio printed." placeholder:"F"`
 	JSON              bool   `help:"Results as JSON lines on standard output."`
@@ -98,6 +99,11 @@ func (c *benchSampleCmd) once(ctx context.Context, path, folder string, slots in
 		return 0, 0, 0, err
 	}
 	defer p.Close()
+	if c.Adapter != "" {
+		if err := p.SetAdapter(ctx, c.Adapter); err != nil {
+			return 0, 0, 0, err
+		}
+	}
 	r := engine.SampleRequest{Prompt: make([]int32, c.Prompt), Seed: 1, Sampling: &engine.Sampling{Temperature: 1, NoEnd: true}}
 	for i := range r.Prompt {
 		r.Prompt[i] = int32(1000 + i*37%10000)

@@ -7,7 +7,7 @@ import (
 )
 
 // mostSlots is where more slots make no model faster on a processor.
-const mostSlots = 16
+const mostSlots = 32
 
 // Room says how many completions, whose prompt and greatest length together are
 // at most tokens, a model at path can draw at once if their KV cells take at most

@@ -253,6 +253,11 @@ func (d *drawing) decode(ctx context.Context) error {
 		return err
 	}
 	m := d.m
+	if m.split {
+		if err := d.closeRanks(); err != nil {
+			return err
+		}
+	}
 	m.batch.Clear()
 	work := make([]*slot, 0, len(d.slots))
 	for _, s := range d.slots {
@@ -274,6 +279,32 @@ func (d *drawing) decode(ctx context.Context) error {
 			return errors.Join(errors.New("the model gave no logits"), err)
 		}
 		s.row = row
+	}
+	return nil
+}
+
+// closeRanks moves the last busy slots into the places of free ones. llama.cpp decodes
+// sequences of a split cache together only where their numbers follow each other, so
+// that towards the end, with a gap at every completion that is over, a batch would
+// fall into many.
+func (d *drawing) closeRanks() error {
+	last := len(d.slots) - 1
+	for i := 0; i < last; i++ {
+		if d.slots[i].busy {
+			continue
+		}
+		for last > i && !d.slots[last].busy {
+			last--
+		}
+		if last == i {
+			return nil
+		}
+		if err := llama.MemorySeqCp(d.m.memory, d.slots[last].seq, d.slots[i].seq, -1, -1); err != nil {
+			return err
+		}
+		llama.MemorySeqRm(d.m.memory, d.slots[last].seq, -1, -1)
+		d.slots[i].seq, d.slots[last].seq = d.slots[last].seq, d.slots[i].seq
+		d.slots[i], d.slots[last] = d.slots[last], d.slots[i]
 	}
 	return nil
 }

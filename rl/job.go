@@ -65,7 +65,7 @@ type Job struct {
 	Device    string `json:"device"`  // "auto", "cpu", "cuda"
 	Library   string `json:"library"` // folder of llama.cpp's libraries
 	Threads   int    `json:"threads"` // 0: all
-	Slots     int    `json:"slots"`   // completions drawn at once; 0: what the memory holds, at most 16
+	Slots     int    `json:"slots"`   // completions drawn at once; 0: what the memory holds, at most 32
 	Rollout   string `json:"rollout_weights"`
 	MaxRows   int    `json:"max_rows"`  // tokens in a micro-batch; 0: by the memory plan
 	Memory    int64  `json:"memory"`    // bytes for the trainer; 0: 80 % of what is free

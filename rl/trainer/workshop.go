@@ -106,7 +106,7 @@ func (w *workshop) openSampler(ctx context.Context) error {
 		slots, cells = all, all*tokens
 	}
 	w.job.Slots = slots
-	m, err := w.engine(path, engine.Options{Context: cells + tokens, Sequences: slots + 1})
+	m, err := w.engine(path, engine.Options{Split: true, Context: cells + tokens, Sequences: slots + 1})
 	if err != nil {
 		return err
 	}
