@@ -22,6 +22,7 @@ type benchCmd struct {
 	Sample benchSampleCmd `cmd:"" help:"Speed of drawing groups of completions, as training does."`
 	Train  benchTrainCmd  `cmd:"" help:"Speed of the trainer: forward, backward and update."`
 	Judge  benchJudgeCmd  `cmd:"" help:"How often a model names the better of two texts."`
+	Learn  benchLearnCmd  `cmd:"" help:"What a training run has changed on its held-out prompts."`
 }
 
 // benchDraftCmd measures generation as a draft does it.

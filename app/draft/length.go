@@ -1,10 +1,11 @@
 package draft
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"longhand/rewards"
 )
 
 // length is the wanted number of words: stated, read from the prompt, or
@@ -37,49 +38,12 @@ func midRange(text string) int {
 	return min(max((low+high)/2, 300), 12000)
 }
 
-var asked = []struct {
-	form  *regexp.Regexp
-	words int // of one
-}{
-	{regexp.MustCompile(`(?i)(\d[\d,.']*)\s*(k)?[\s-]*(words?|mots|palabras|parole|palavras|worte|wörter|woorden)\b`), 1},
-	{regexp.MustCompile(`(\d[\d,.]*)\s*(千|万)?\s*(?:个)?(字|词)`), 1},
-	{regexp.MustCompile(`(?i)(\d[\d,.']*)\s*()[\s-]*(pages?|seiten|páginas|pagine)\b`), 400},
-}
-
-// WordsAsked reads the number of words a prompt asks for, or 0.
+// WordsAsked is the number of words a prompt asks for: the middle of the range that
+// rewards.Wanted reads from it; 0 where it names none.
 func WordsAsked(prompt string) int {
-	for _, a := range asked {
-		m := a.form.FindStringSubmatch(prompt)
-		if m == nil {
-			continue
-		}
-		digits := strings.Map(func(r rune) rune {
-			if unicode.IsDigit(r) {
-				return r
-			}
-			return -1
-		}, m[1])
-		n, err := strconv.Atoi(digits)
-		part := 1 // "2.5k": the digits count tenths
-		if m[2] != "" {
-			if i := strings.LastIndexAny(m[1], ".,"); i >= 0 && len(m[1])-i <= 3 {
-				for range len(m[1]) - i - 1 {
-					part *= 10
-				}
-			}
-		}
-		if err != nil || n == 0 || n > 1_000_000 {
-			continue
-		}
-		switch strings.ToLower(m[2]) {
-		case "k", "千":
-			n *= 1000
-		case "万":
-			n *= 10000
-		}
-		if n = n * a.words / part; n >= 20 && n <= 1_000_000 {
-			return n
-		}
+	r, ok := rewards.Wanted(prompt)
+	if n := (r.Min + r.Max) / 2; ok && n >= 20 {
+		return n
 	}
 	return 0
 }

@@ -60,25 +60,13 @@ func (t *tagReader) read(text string) []tagged {
 	}
 }
 
-// passPrompt is the request as a model trained to one pass expects it, in words
-// of our own: what to do, where thinking and the work stand, then the turns.
-func passPrompt(question string) string {
-	return "A conversation between a user and an assistant. The user asks for a piece of writing or another task. The assistant first thinks deeply, plans the work, weighs several ways to do it, and checks coherence, clarity, style, tone, audience and purpose; then it writes the final work. " +
-		"The thinking stands in <think> </think>, the work in <answer> </answer>: <think> planning, outline, style, audience, review </think> <answer> the final work after refinement </answer>. " +
-		"<|user|>: " + question + " <|assistant|>:"
-}
-
+// passPieces is the request as a model that writes in one pass gets it, and its text so far.
 func (r *run) passPieces(text string) []engine.Piece {
 	question := requestText(r.p, r.share(25))
 	if n := r.p.Target; n > 0 && WordsAsked(r.p.Request.Prompt) == 0 {
 		question += "\nLength: about " + strconv.Itoa(n) + " words."
 	}
-	name := strings.ToLower(r.info.Name + " " + r.info.Path)
-	if r.info.Chat.Source == "none" || strings.Contains(name, "longwriter-zero") {
-		return []engine.Piece{{Text: r.info.Chat.Start, Special: true}, {Text: passPrompt(question), Special: false}, {Text: text, Special: false}}
-	}
-	head, _ := r.info.Chat.Begin("Think first, in <think> </think>; then write the whole work, and nothing else, in <answer> </answer>.")
-	return append(head, r.info.Chat.Ask(question, false, text)...)
+	return r.info.OnePass(question, text)
 }
 
 func (r *run) onePass() error {

@@ -48,7 +48,7 @@ func (w *workshop) named(names ...string) bool {
 	for _, one := range strings.Split(w.job.Rewards, ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(one), "=")
 		for _, n := range names {
-			if name == n {
+			if strings.TrimSuffix(name, "!") == n {
 				return true
 			}
 		}
