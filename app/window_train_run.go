@@ -25,8 +25,7 @@ func newTrainRun(ctx context.Context, fresh bool) *trainRun {
 }
 
 // events passes seq on. A fresh run stops behind a preflight that went well
-// until the gate is opened: not asking for the next event holds the trainer
-// back, as far as it does not run ahead.
+// until the gate is opened: the trainer waits there until it is asked for the next event.
 func (r *trainRun) events(seq iter.Seq2[rl.Event, error]) iter.Seq2[rl.Event, error] {
 	return func(yield func(rl.Event, error) bool) {
 		defer close(r.ended)

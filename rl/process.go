@@ -13,16 +13,18 @@ import (
 
 // protocol is what Serve and Start agree on. A change of Job or of the events that an
 // older side would misread raises the number.
-var protocol = child.Protocol{Version: "longhand trainer 1"}
+var protocol = child.Protocol{Version: "longhand trainer 2"}
 
 // The calls of the training process.
 const (
 	callTrain = "train" // a Job; its results are the events
+	callGo    = "go"    // after the preflight has been looked at
 	callStop  = "stop"  // after the step in hand
 )
 
 // Start runs a job in a training process, whose command must call Serve, and yields
-// its events as Train does. Cancelling ctx stops it after the step in hand, with a checkpoint; the events of
+// its events as Train does. The process waits after its preflight until the loop asks for the next
+// event, so that a person can look at it first. Cancelling ctx stops it after the step in hand, with a checkpoint; the events of
 // that still come, up to Finished. Breaking off the loop ends the process, within seconds; what came after
 // the last checkpoint is lost. When the process dies the error says what it last said.
 func Start(ctx context.Context, command []string, job Job) iter.Seq2[Event, error] {
@@ -38,15 +40,15 @@ func start(ctx context.Context, command []string, job Job, yield func(Event, err
 		return errors.New("rl: no command for the trainer")
 	}
 	// Else an abort of llama.cpp's calls the debugger for a stack trace.
-	p, err := protocol.Start(ctx, child.Command{Args: command, Env: []string{"GGML_NO_BACKTRACE=1"}})
+	c, err := protocol.Start(ctx, child.Command{Args: command, Env: []string{"GGML_NO_BACKTRACE=1"}})
 	if err != nil {
 		return fmt.Errorf("rl: start the trainer %s: %w", filepath.Base(command[0]), err)
 	}
-	defer p.Close() //nolint:errcheck // how it ended does not matter any more
+	defer c.Close() //nolint:errcheck // how it ended does not matter any more
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _, _ = child.One[struct{}](work, p, callStop, nil) })()
-	for line, err := range child.Stream[json.RawMessage](work, p, callTrain, job) {
+	defer context.AfterFunc(ctx, func() { _, _ = child.One[struct{}](work, c, callStop, nil) })()
+	for line, err := range child.Stream[json.RawMessage](work, c, callTrain, job) {
 		if err != nil {
 			return died(err)
 		}
@@ -56,6 +58,11 @@ func start(ctx context.Context, command []string, job Job, yield func(Event, err
 		}
 		if ev != nil && !yield(ev, nil) {
 			return errBroken
+		}
+		if p, ok := ev.(Preflight); ok && p.OK {
+			if _, err := child.One[struct{}](work, c, callGo, nil); err != nil {
+				return died(err)
+			}
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"longhand/engine/child"
 	"longhand/rl/model"
@@ -152,6 +153,43 @@ func TestProcessStops(t *testing.T) {
 	}
 }
 
+// Until the preflight has been looked at nothing is trained: no evaluation, no step.
+func TestProcessWaitsForALook(t *testing.T) {
+	j, _ := tinyJob(t, writeTiny(t))
+	seen := false
+	all, err := collect(context.Background(), self(t, 0), j, func(ev Event) bool {
+		if _, ok := ev.(Preflight); ok {
+			seen = true
+			time.Sleep(300 * time.Millisecond) // four steps take a tenth of it
+			if m, err := ReadMetrics(filepath.Join(j.Out, metricsFile)); err != nil || len(m) > 0 {
+				t.Errorf("%d events were before the look (%v)", len(m), err)
+			}
+		}
+		return true
+	})
+	if err != nil || !seen {
+		t.Fatal(err, seen)
+	}
+	if _, ok := all[len(all)-1].(Finished); !ok {
+		t.Error("it ended with", kinds(all))
+	}
+	j, _ = tinyJob(t, writeTiny(t))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	all, err = collect(ctx, self(t, 0), j, func(ev Event) bool {
+		if _, ok := ev.(Preflight); ok {
+			cancel()
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last, ok := all[len(all)-1].(Finished); !ok || !last.Stopped || last.Step != 0 {
+		t.Error("stopped at the look it ended with", kinds(all))
+	}
+}
+
 // Breaking off the loop ends the process.
 func TestProcessIsLeft(t *testing.T) {
 	j, _ := tinyJob(t, writeTiny(t))
@@ -188,6 +226,9 @@ func TestProcessWithoutParent(t *testing.T) {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
+		}
+		if strings.Contains(line, `"event":"preflight"`) {
+			fmt.Fprintln(in, `{"id":2,"call":"go"}`)
 		}
 		if strings.Contains(line, `"event":"step"`) {
 			break

@@ -16,7 +16,7 @@ import (
 // train does a job. When r ends in the middle of one, the parent is gone: the step in
 // hand is finished and a checkpoint written before Serve ends. Nothing else may be written to w.
 func Serve(ctx context.Context, r io.Reader, w io.Writer, train func(context.Context, Job) iter.Seq2[Event, error]) error {
-	s := &service{train: train, gone: make(chan struct{}), stopping: make(chan struct{})}
+	s := &service{train: train, gone: make(chan struct{}), looked: make(chan struct{}), stopping: make(chan struct{})}
 	err := protocol.Serve(ctx, &patientReader{s, r}, &patientWriter{s, w}, s.handle)
 	if err != nil {
 		return fmt.Errorf("rl: serve: %w", err)
@@ -29,6 +29,8 @@ type service struct {
 
 	gone     chan struct{} // closed when the parent is gone
 	leave    sync.Once
+	looked   chan struct{} // closed when the preflight has been looked at
+	look     sync.Once
 	stopping chan struct{} // closed when no further step is wanted
 	stop     sync.Once
 	working  sync.WaitGroup
@@ -43,6 +45,9 @@ func (s *service) parentGone() {
 
 func (s *service) handle(ctx context.Context, c *child.Call) error {
 	switch c.Method {
+	case callGo:
+		s.look.Do(func() { close(s.looked) })
+		return c.Send(struct{}{})
 	case callStop:
 		s.stop.Do(func() { close(s.stopping) })
 		return c.Send(struct{}{})
@@ -84,6 +89,13 @@ func (s *service) work(ctx context.Context, c *child.Call) error {
 		}
 		if err := c.SendUnless(s.gone, json.RawMessage(line)); err != nil {
 			return err
+		}
+		if p, ok := ev.(Preflight); ok && p.OK {
+			select {
+			case <-s.looked:
+			case <-s.stopping:
+			case <-ctx.Done():
+			}
 		}
 	}
 	return nil
