@@ -19,6 +19,7 @@ import (
 // exportCmd is "longhand export".
 type exportCmd struct {
 	Checkpoint exportCheckpointCmd `cmd:"" help:"A training checkpoint as an adapter, a PEFT folder, or a model of its own."`
+	Examples   exportExamplesCmd   `cmd:"" help:"Finished drafts as examples that a training run warms up with."`
 }
 
 // exportCheckpointCmd is "longhand export checkpoint DIR".
