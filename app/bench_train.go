@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"longhand/rl"
 	"longhand/rl/checkpoint"
@@ -21,6 +25,8 @@ type benchTrainCmd struct {
 	Repeat    int    `help:"Steps that count; the median of them counts. Two before them do not." default:"5"`
 	Recompute string `enum:"auto,never,always" default:"auto" help:"Layers computed again in the backward: auto, never or always."`
 	Threads   int    `help:"Threads; 0 is all cores."`
+	Torch     string `help:"PyTorch's script (rl/testdata/bench_torch.py): measured in turn with ours, and the ratio printed." placeholder:"F.py"`
+	Python    string `help:"The Python that has PyTorch." default:"python3"`
 	JSON      bool   `help:"Results as JSON lines on standard output."`
 }
 
@@ -47,10 +53,22 @@ func (c *benchTrainCmd) Run(e *env) error {
 	if err := c.tokens(path, j.Replay); err != nil {
 		return err
 	}
-	var rates []float64
-	for ev, err := range e.train(e.ctx, j) {
+	m := measured{Name: "train", Unit: "tokens/s", Tokens: c.sequenceTokens(), Depth: c.Prompt, Slots: c.Group, Threads: c.Threads, Model: base(path)}
+	if c.Torch == "" {
+		rates, _, err := c.once(e, j)
 		if err != nil {
 			return err
+		}
+		return showMeasured(e, m, rates, c.JSON)
+	}
+	return c.beside(e, j, m)
+}
+
+// once runs the steps of one process, and returns the rates of those that count and the most memory it held.
+func (c *benchTrainCmd) once(e *env, j rl.Job) (rates []float64, peak int64, err error) {
+	for ev, err := range e.train(e.ctx, j) {
+		if err != nil {
+			return nil, 0, err
 		}
 		switch ev := ev.(type) {
 		case rl.Started:
@@ -60,16 +78,90 @@ func (c *benchTrainCmd) Run(e *env) error {
 				rates = append(rates, float64(c.sequenceTokens())/float64(ev.Seconds))
 			}
 		case rl.Finished:
-			if ev.PeakBytes > 0 {
-				fmt.Fprintf(e.stderr, "peak memory of the training process: %d MiB\n", ev.PeakBytes>>20)
+			peak = ev.PeakBytes
+			if peak > 0 {
+				fmt.Fprintf(e.stderr, "peak memory of the training process: %d MiB\n", peak>>20)
 			}
 		}
 	}
 	if len(rates) == 0 {
-		return fmt.Errorf("no step was measured")
+		return nil, 0, fmt.Errorf("no step was measured")
 	}
-	m := measured{Name: "train", Unit: "tokens/s", Tokens: c.sequenceTokens(), Depth: c.Prompt, Slots: c.Group, Threads: c.Threads, Model: base(path)}
-	return showMeasured(e, m, rates, c.JSON)
+	return rates, peak, nil
+}
+
+// beside alternates our process with PyTorch's: of each the steps that do not count and one that does.
+func (c *benchTrainCmd) beside(e *env, j rl.Job, m measured) error {
+	j.Steps = unmeasured + 1
+	var ours, theirs, ratios, memory []float64
+	for range c.Repeat {
+		own, held, err := c.once(e, j)
+		if err != nil {
+			return err
+		}
+		other, err := c.torch(e)
+		if err != nil {
+			return err
+		}
+		rate := other.Rates[len(other.Rates)-1]
+		ours, theirs, ratios = append(ours, own[0]), append(theirs, rate), append(ratios, own[0]/rate)
+		if held > 0 && other.Peak > 0 {
+			memory = append(memory, float64(held>>20)/other.Peak)
+		}
+	}
+	for _, row := range []struct {
+		name, unit string
+		values     []float64
+	}{{"train", "tokens/s", ours}, {"PyTorch", "tokens/s", theirs}, {"ratio", "train / PyTorch", ratios}, {"peak memory", "train / PyTorch", memory}} {
+		m.Name, m.Unit = row.name, row.unit
+		if len(row.values) > 0 {
+			if err := showMeasured(e, m, row.values, c.JSON); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// torched is what the script prints.
+type torched struct {
+	Rates []float64 `json:"tokens_per_second"`
+	Peak  float64   `json:"peak_mib"`
+	Sgemm float64   `json:"sgemm_gflops"`
+	Torch string    `json:"torch"`
+	PEFT  string    `json:"peft"`
+	BLAS  string    `json:"blas"`
+}
+
+// torch runs the script on the same work.
+func (c *benchTrainCmd) torch(e *env) (t torched, err error) {
+	number := strconv.Itoa
+	args := []string{c.Torch, "--prompts", number(c.Prompts), "--group", number(c.Group), "--prompt", number(c.Prompt), "--tokens", number(c.Tokens), "--steps", number(unmeasured + 1)}
+	if c.Threads > 0 {
+		args = append(args, "--threads", number(c.Threads))
+	}
+	if c.Recompute == "always" {
+		args = append(args, "--recompute")
+	}
+	if c.Shape != "" {
+		args = append(args, "--shape", c.Shape)
+	} else {
+		path, _, err := e.model(c.Model)
+		if err != nil {
+			return t, err
+		}
+		args = append(args, "--model", path)
+	}
+	out, err := exec.CommandContext(e.ctx, c.Python, args...).Output()
+	if err != nil {
+		return t, fmt.Errorf("%s %s: %w", c.Python, c.Torch, err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	if err := json.Unmarshal(lines[len(lines)-1], &t); err != nil || len(t.Rates) == 0 {
+		return t, fmt.Errorf("%s did not print its result", c.Torch)
+	}
+	fmt.Fprintf(e.stderr, "torch %s, peft %s, %s: peak memory %.0f MiB, sgemm %.0f GFLOP/s at the model's shapes\n", t.Torch, t.PEFT, t.BLAS, t.Peak, t.Sgemm)
+	return t, nil
 }
 
 // sequenceTokens is what a trainer without shared prompts would take through the model.

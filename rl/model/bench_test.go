@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -72,9 +73,37 @@ func benchmarkTrain(b *testing.B, s tiny, work string, again model.Recompute) {
 	}
 	each := b.Elapsed() / time.Duration(b.N)
 	b.ReportMetric(2048/each.Seconds(), "tokens/s")
-	b.ReportMetric((forward+backward)/each.Seconds()/1e9, "GFLOP/s")
+	rate := (forward + backward) / each.Seconds() / 1e9
+	b.ReportMetric(rate, "GFLOP/s")
+	b.ReportMetric(rate/sgemm(d, s, 2048), "of-sgemm")
 	b.Logf("%s; %s", d.Name(), m.Plan().Message)
 	b.Log(shares(before, d.Times()))
+}
+
+// sgemm is the BLAS's own rate, in GFLOP/s, at the shapes of a step's products: rows of the layers' matrices and
+// of the head, forward and backward, each at its best of several, weighed by its operations.
+func sgemm(d model.Device, s tiny, rows int) float64 {
+	var flop, seconds float64
+	for _, m := range [][3]int{ // out, in, how often
+		{s.heads * s.headSize, s.width, s.layers}, {s.kvHeads * s.headSize, s.width, 2 * s.layers}, {s.width, s.heads * s.headSize, s.layers},
+		{s.ff, s.width, 2 * s.layers}, {s.width, s.ff, s.layers}, {4096, s.width, s.vocabulary / 4096},
+	} {
+		x, w, y := d.Alloc(model.F32, rows, m[1]), d.Alloc(model.F32, m[0], m[1]), d.Alloc(model.F32, rows, m[0])
+		forward, backward := math.Inf(1), math.Inf(1)
+		for range 5 {
+			begin := time.Now()
+			d.MatMul(y, x, w, false, true, 1, false)
+			middle := time.Now()
+			d.MatMul(x, y, w, false, false, 1, false)
+			forward, backward = min(forward, middle.Sub(begin).Seconds()), min(backward, time.Since(middle).Seconds())
+		}
+		for _, b := range []model.Buffer{x, w, y} {
+			d.Free(b)
+		}
+		flop += 2 * 2 * float64(rows) * float64(m[0]) * float64(m[1]) * float64(m[2])
+		seconds += (forward + backward) * float64(m[2])
+	}
+	return flop / seconds / 1e9
 }
 
 // benchGroup is random tokens.
