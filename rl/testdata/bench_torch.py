@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""One trainer's step in PyTorch + PEFT, to be measured beside ours: `longhand bench train --torch bench_torch.py`.
+
+    pip install torch transformers peft gguf accelerate
+    python3 bench_torch.py --model base.gguf --prompts 8 --group 1 --prompt 1 --tokens 256 --steps 3 --threads 2
+
+float32, the base dequantised, SDPA, LoRA of rank 16 on the seven matrices, AdamW. The loss is what TRL's GRPO trainer
+computes for one update per batch: every completion has its own copy of the prompt, the head sees the completions' rows alone
+(logits_to_keep), log-probs are the chosen logits less a log-sum-exp row by row, ratio = exp(logp - logp.detach()).
+Prints one JSON line: tokens per second of each step, the peak of resident memory after the model was loaded, the rate of its
+sgemm at the model's shapes.
+"""
+import argparse, json, os, time
+
+p = argparse.ArgumentParser()
+p.add_argument("--model")
+p.add_argument("--shape", choices=["qwen2.5-0.5b"])
+for name, value in [("prompts", 8), ("group", 1), ("prompt", 1), ("tokens", 256), ("steps", 3), ("threads", 2)]:
+    p.add_argument("--" + name, type=int, default=value)
+p.add_argument("--recompute", action="store_true", help="gradient checkpointing")
+a = p.parse_args()
+os.environ["OMP_NUM_THREADS"] = str(a.threads)
+
+import torch, transformers, peft
+
+torch.set_num_threads(a.threads)
+torch.manual_seed(1)
+if a.shape:
+    config = transformers.Qwen2Config(vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+                                      num_key_value_heads=2, max_position_embeddings=32768, rope_theta=1e6, tie_word_embeddings=True)
+    config._attn_implementation = "sdpa"
+    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").float()
+else:
+    path = os.path.abspath(a.model)
+    model = transformers.AutoModelForCausalLM.from_pretrained(os.path.dirname(path), gguf_file=os.path.basename(path), dtype=torch.float32, attn_implementation="sdpa")
+if a.recompute:
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+model.config.use_cache = False
+model = peft.get_peft_model(model, peft.LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]))
+model.train()
+optimizer = torch.optim.AdamW([q for q in model.parameters() if q.requires_grad], lr=1e-5, weight_decay=0.0)
+
+n = a.prompts * a.group
+vocabulary = model.config.vocab_size
+prompts = torch.randint(0, vocabulary, (a.prompts, a.prompt)).repeat_interleave(a.group, 0)
+completions = torch.randint(0, vocabulary, (n, a.tokens))
+ids = torch.cat([prompts, completions], 1)
+advantages = torch.randn(n)
+
+
+def step():
+    logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), logits_to_keep=a.tokens + 1).logits[:, :-1]
+    chosen = torch.gather(logits, -1, completions.unsqueeze(-1)).squeeze(-1)
+    logp = chosen - torch.stack([torch.logsumexp(l, dim=-1) for l in logits])
+    ratio = torch.exp(logp - logp.detach())
+    clipped = torch.clamp(ratio, 0.8, 1.28)
+    loss = -torch.min(ratio * advantages.unsqueeze(1), clipped * advantages.unsqueeze(1)).mean()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([q for q in model.parameters() if q.requires_grad], 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def memory(key):
+    for line in open("/proc/self/status"):
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) >> 10
+
+
+try:
+    with open("/proc/self/clear_refs", "w") as f:
+        f.write("5")  # the peak begins anew
+except OSError:
+    pass
+rates = []
+for _ in range(a.steps):
+    begin = time.perf_counter()
+    step()
+    rates.append(ids.numel() / (time.perf_counter() - begin))
+peak = memory("VmHWM")
+
+c = model.config
+kv = c.num_key_value_heads * (c.hidden_size // c.num_attention_heads)
+flop = seconds = 0.0
+with torch.no_grad():
+    for out, width, count in [(c.hidden_size, c.hidden_size, 2), (kv, c.hidden_size, 2), (c.intermediate_size, c.hidden_size, 2), (c.hidden_size, c.intermediate_size, 1)]:
+        x, w = torch.randn(2048, width), torch.randn(out, width)
+        best = min(_timed for _ in range(5) for _timed in [(lambda t: (x @ w.T, time.perf_counter() - t)[1])(time.perf_counter())])
+        flop, seconds = flop + count * 2 * 2048 * out * width, seconds + count * best
+print(json.dumps(dict(tokens_per_second=rates, peak_mib=peak, sgemm_gflops=flop / seconds / 1e9, torch=torch.__version__, peft=peft.__version__,
+                      blas="MKL" if torch.backends.mkl.is_available() else "OpenBLAS")))
