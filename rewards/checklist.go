@@ -53,6 +53,8 @@ func (j Checklist) Score(ctx context.Context, p Prompt, c Completion) (Score, er
 	return s, nil
 }
 
+func (j Checklist) warning() string { return Weak(j.Model) }
+
 func (j Checklist) required(ctx context.Context, p Prompt) ([]string, error) {
 	if j.Lists == nil {
 		return nil, nil

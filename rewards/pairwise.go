@@ -15,6 +15,8 @@ import (
 // disagree it is a tie.
 type Pairwise struct{ Model Model }
 
+func (j Pairwise) warning() string { return Weak(j.Model) }
+
 // Score implements Reward: one text alone has nothing to be compared with.
 func (j Pairwise) Score(context.Context, Prompt, Completion) (Score, error) {
 	return unknown("a single text cannot be compared"), nil

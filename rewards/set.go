@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Entry is a reward with its name and weight in a Set.
@@ -61,6 +62,21 @@ func (s Set) Weights() []float64 {
 		weights[i] = e.Weight
 	}
 	return weights
+}
+
+// Warnings say of which rewards little should be expected, and why: a sentence for each judge that is weak.
+func (s Set) Warnings() (all []string) {
+	for _, e := range s {
+		if mix, ok := e.Reward.(Mix); ok {
+			for _, w := range Set(mix).Warnings() {
+				_, why, _ := strings.Cut(w, ": ")
+				all = append(all, e.Name+": "+why)
+			}
+		} else if r, ok := e.Reward.(interface{ warning() string }); ok && r.warning() != "" {
+			all = append(all, e.Name+": "+r.warning())
+		}
+	}
+	return all
 }
 
 // Score scores one completion.

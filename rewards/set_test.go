@@ -142,3 +142,22 @@ func TestChunksDoNotMatter(t *testing.T) {
 		}
 	}
 }
+
+// small is a judge of 135 million parameters.
+type small struct{ *reader }
+
+func (small) About() (string, int, uint64) { return "small", 512, 135_000_000 }
+
+func TestWeakJudgesAreNamed(t *testing.T) {
+	all, err := Parse("length=1,format=1,writing=1,pairwise=1", With{Judge: small{&reader{room: 512}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := all.Warnings()
+	if len(got) != 2 || !strings.HasPrefix(got[0], "writing: small has 135 million") || !strings.HasPrefix(got[1], "pairwise: small") {
+		t.Errorf("%q", got)
+	}
+	if all, err = Parse("length=1,writing=1", With{Judge: &reader{room: 512}}); err != nil || len(all.Warnings()) > 0 {
+		t.Errorf("%q, %v", all.Warnings(), err)
+	}
+}

@@ -234,6 +234,9 @@ func (t *training) sentence(ev Preflight) string {
 		left -= t.state.Step
 	}
 	fmt.Fprintf(&b, "About %.3g s a step, %s for %d steps; sampler and trainer differ by %.3f nat a token.", ev.SecondsPerStep, span(float64(ev.SecondsPerStep)*float64(left)), left, ev.Mismatch)
+	for _, w := range t.parts.Rewards.Warnings() {
+		fmt.Fprintf(&b, " %s.", w)
+	}
 	if t.planned != "" && t.planned != t.state.Plan {
 		fmt.Fprintf(&b, " The checkpoint was made with other micro-batches or on another device (%s): the run goes on, but not with the bits it would have had.", t.planned)
 	}
