@@ -24,6 +24,7 @@ var may = map[string]struct{ ours, foreign string }{
 	"rewards":             {"", "github.com/clipperhouse/uax29/v2"},
 	"engine/child":        {"", "golang.org/x/sys"},
 	"engine":              {"engine/child", "github.com/hybridgroup/yzma github.com/jupiterrider/ffi github.com/ebitengine/purego golang.org/x/sys"}, // ffi and purego: what the binding lacks
+	"engine/enginetest":   {"", ""},
 	"app/draft":           {"engine rewards", "github.com/clipperhouse/uax29/v2"},
 	"app/store":           {"app/draft rewards", "github.com/dgraph-io/badger/v4 github.com/klauspost/compress"},
 	"app/export":          {"app/draft", "github.com/yuin/goldmark codeberg.org/go-pdf/fpdf"},

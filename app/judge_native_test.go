@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"longhand/engine"
+	"longhand/engine/enginetest"
 	"longhand/rewards"
 )
 
 // openJudge opens the sample model in this process, with one thread.
 func openJudge(t testing.TB, context int) engine.Plain {
 	t.Helper()
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	m, err := engine.Open(path, engine.Options{Library: library, Context: context, Threads: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -13,33 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// native finds llama.cpp and the sample model, or skips the test; with
-// REQUIRE_NATIVE=1 it fails instead.
-func native(t testing.TB) (library, model string) {
-	t.Helper()
-	home, err := homeFolder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	library, model = os.Getenv("LONGHAND_LIBRARY"), os.Getenv("LONGHAND_SAMPLE_MODEL")
-	if library == "" {
-		library = filepath.Join(home, "lib", "llama-v0.5.0", "cpu")
-	}
-	if model == "" {
-		model = filepath.Join(home, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	}
-	for _, path := range []string{library, model} {
-		if _, err := os.Stat(path); err != nil {
-			if os.Getenv("REQUIRE_NATIVE") == "1" {
-				t.Fatalf("REQUIRE_NATIVE is set, but %s is missing", path)
-			}
-			t.Skipf("skipped: %s is missing; make test fetches it", path)
-		}
-	}
-	return library, model
-}
+	"longhand/engine/enginetest"
+)
 
 // longest is how long one run of the program may take on a busy machine.
 const longest = 4 * time.Minute
@@ -54,7 +30,7 @@ type program struct {
 }
 
 func newProgram(t *testing.T) *program {
-	library, model := native(t)
+	library, model := enginetest.Native(t)
 	return &program{t: t, library: library, model: model, home: t.TempDir()}
 }
 

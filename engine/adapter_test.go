@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 // randomAdapter writes a LoRA adapter for the sample model: rank 4 on the query
@@ -108,7 +110,7 @@ func TestForeignAdapterIsRefused(t *testing.T) {
 	if err := os.WriteFile(cut, data[:len(data)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, model := native(t)
+	_, model := enginetest.Native(t)
 	prompt := question(t, m, "Hello.")
 	base := lastLogits(t, m, prompt)
 	for path, want := range map[string]string{

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"longhand/engine/enginetest"
 )
 
 // A ggufWriter makes small GGUF files.
@@ -165,7 +167,7 @@ func FuzzGGUF(f *testing.F) {
 }
 
 func TestTensorTypesAgreeWithTheLibrary(t *testing.T) {
-	library, _ := native(t)
+	library, _ := enginetest.Native(t)
 	if err := loadLibrary(library); err != nil {
 		t.Fatal(err)
 	}

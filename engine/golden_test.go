@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 // golden is what llama.cpp's own llama-completion wrote for the sample model:
@@ -72,7 +74,7 @@ func TestGreedyTextIsTheToolsOwn(t *testing.T) {
 	if tool == "" {
 		t.Skip("skipped: LONGHAND_LLAMA_COMPLETION names no llama-completion")
 	}
-	_, path := native(t)
+	_, path := enginetest.Native(t)
 	cmd := exec.Command(tool, "-m", path, "-p", goldenPrompt, "-n", "256", "--temp", "0", "-no-cnv", "-t", "1", "-c", "1024",
 		"--no-display-prompt", "--simple-io", "--no-warmup")
 	out, err := cmd.Output()

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 // headerEnd is where the tensor data of a GGUF file begins, roughly.
@@ -98,7 +100,7 @@ func mutate(head []byte, seed uint64) (at []int, values []byte) {
 // What the check here takes is opened in a child process: llama.cpp may refuse
 // it, but must not take the process down more than rarely.
 func TestMutatedHeadersAreRefusedOrOpen(t *testing.T) {
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	if list := os.Getenv("LONGHAND_TEST_MUTANTS"); list != "" {
 		openMutants(t, library, list)
 		return
@@ -182,7 +184,7 @@ func openMutants(t *testing.T, library, copied string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	_, path := native(t)
+	_, path := enginetest.Native(t)
 	head, _ := headerEnd(t, path)
 	for {
 		var seed uint64

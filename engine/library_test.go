@@ -4,10 +4,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 func TestLibraryIsTheBindingsVersion(t *testing.T) {
-	library, _ := native(t)
+	library, _ := enginetest.Native(t)
 	if version, err := Version(library); !strings.HasPrefix(version, libraryVersion) || err != nil {
 		t.Errorf("version %q, %v", version, err)
 	}
@@ -33,7 +35,7 @@ func TestMissingLibrariesAreNamed(t *testing.T) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
-	library, _ := native(t)
+	library, _ := enginetest.Native(t)
 	if err := loadLibrary(library); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 // layered is the header of a model with four layers of 1 MiB, a head of 2 MiB
@@ -45,7 +47,7 @@ func TestLayersAreFittedToFreeMemory(t *testing.T) {
 }
 
 func TestGPULayersWithoutAGPUAreAnError(t *testing.T) {
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	found, err := Devices(library)
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"longhand/engine/enginetest"
 )
 
 // startSample opens the sample model in a child.
 func startSample(t testing.TB, o Options) *Process {
 	t.Helper()
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	o.Library = library
 	o.Context = cmp.Or(o.Context, 1024)
 	p, err := Start(context.Background(), self(t, "native"), path, o)
@@ -84,7 +86,7 @@ func TestNativeProcessSurvivesTwentyKills(t *testing.T) {
 }
 
 func TestNativeProcessReturnsWhatIsWrongWithAFile(t *testing.T) {
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -3,10 +3,12 @@ package engine
 import (
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 func TestRoomIsWhatTheCacheTakes(t *testing.T) {
-	_, path := native(t)
+	_, path := enginetest.Native(t)
 	const perToken = 30 * 2 * 3 * 64 * 2 // layers, keys and values, heads, size, bytes
 	for memory, want := range map[uint64]int{300 * perToken: 1, 599 * perToken: 1, 600 * perToken: 2, 1 << 40: mostSlots} {
 		slots, context, err := Room(path, 300, memory, Options{})

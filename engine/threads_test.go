@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"longhand/engine/enginetest"
 )
 
 func TestThreadsLeaveTheWindowACore(t *testing.T) {
@@ -69,7 +71,7 @@ func TestBusyCoreCostsLessThanHalf(t *testing.T) {
 	if physicalCores() < 2 {
 		t.Skip("skipped: one core cannot be left to a window")
 	}
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	m, err := Open(path, Options{Library: library, Context: 512, Window: true})
 	if err != nil {
 		t.Fatal(err)

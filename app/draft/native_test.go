@@ -2,38 +2,18 @@ package draft
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"longhand/engine"
+	"longhand/engine/enginetest"
 )
 
 // sampleModel opens the sample model in this process, or skips the test; with
 // REQUIRE_NATIVE=1 it fails instead.
 func sampleModel(t *testing.T, o engine.Options) *engine.Model {
 	t.Helper()
-	home := os.Getenv("LONGHAND_HOME")
-	if home == "" {
-		if h, err := os.UserHomeDir(); err == nil {
-			home = filepath.Join(h, ".local", "share", "longhand")
-		}
-	}
-	model := os.Getenv("LONGHAND_SAMPLE_MODEL")
-	if model == "" {
-		model = filepath.Join(home, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	}
-	if o.Library = os.Getenv("LONGHAND_LIBRARY"); o.Library == "" {
-		o.Library = filepath.Join(home, "lib", "llama-v0.5.0", "cpu")
-	}
-	for _, path := range []string{o.Library, model} {
-		if _, err := os.Stat(path); err != nil {
-			if os.Getenv("REQUIRE_NATIVE") == "1" {
-				t.Fatalf("REQUIRE_NATIVE is set, but %s is missing", path)
-			}
-			t.Skipf("skipped: %s is missing; make test fetches it", path)
-		}
-	}
+	library, model := enginetest.Native(t)
+	o.Library = library
 	m, err := engine.Open(model, o)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"longhand/engine"
+	"longhand/engine/enginetest"
 	"longhand/rl"
 	"longhand/rl/checkpoint"
 	"longhand/rl/cpu"
@@ -81,7 +82,7 @@ func theirLogprobs(t *testing.T, m *engine.Model, adapter string, prompt, comple
 // What our adapter changes in llama.cpp's log-probabilities is what it changes in the trainer's: the slope
 // of the one on the other is 1. So it is when the adapter is merged into the file.
 func TestLlamaMovesAsWeDo(t *testing.T) {
-	library, path := native(t)
+	library, path := enginetest.Native(t)
 	base, err := checkpoint.Open(path)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"longhand/engine/child"
+	"longhand/engine/enginetest"
 	"longhand/rl"
 	"longhand/rl/checkpoint"
 )
@@ -205,38 +206,11 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// native finds the libraries and the sample model, or skips the test.
-func native(t *testing.T) (library, model string) {
-	t.Helper()
-	home := os.Getenv("LONGHAND_HOME")
-	if home == "" {
-		if h, err := os.UserHomeDir(); err == nil {
-			home = filepath.Join(h, ".local", "share", "longhand")
-		}
-	}
-	library, model = os.Getenv("LONGHAND_LIBRARY"), os.Getenv("LONGHAND_SAMPLE_MODEL")
-	if library == "" {
-		library = filepath.Join(home, "lib", "llama-v0.5.0", "cpu")
-	}
-	if model == "" {
-		model = filepath.Join(home, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	}
-	for _, path := range []string{library, model} {
-		if _, err := os.Stat(path); err != nil {
-			if os.Getenv("REQUIRE_NATIVE") == "1" {
-				t.Fatalf("REQUIRE_NATIVE is set, but %s is missing", path)
-			}
-			t.Skipf("skipped: %s is missing; set LONGHAND_LIBRARY and LONGHAND_SAMPLE_MODEL", path)
-		}
-	}
-	return library, model
-}
-
 // sampleJob is a run on the sample model that takes seconds.
 func sampleJob(t *testing.T) rl.Job {
 	t.Helper()
 	j := rl.NewJob()
-	j.Library, j.Base = native(t)
+	j.Library, j.Base = enginetest.Native(t)
 	j.Out = filepath.Join(t.TempDir(), "out")
 	j.Prompts = textFile(t, "prompts.jsonl", `{"prompt":"Is the sky blue? Answer yes or no.","min_words":1,"max_words":8}`, `{"prompt":"What is 2 + 2?","min_words":1,"max_words":8}`)
 	j.Warmup = textFile(t, "warmup.jsonl", `{"prompt":"What is 2 + 2?","completion":"It is four."}`)
