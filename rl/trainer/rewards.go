@@ -21,7 +21,9 @@ func (w *workshop) openRewards(ctx context.Context) (err error) {
 	if w.named("writing", "checklist", "pairwise", "personal") {
 		path := w.job.Judge
 		if path == "" {
-			path = w.job.Base
+			if path, err = w.drawnFrom(ctx); err != nil {
+				return err
+			}
 		}
 		m, err := w.engine(path, engine.Options{Context: max(judgeContext, 2*w.job.MaxTokens+1024)})
 		if err != nil {

@@ -88,11 +88,9 @@ func (w *workshop) openSampler(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	path := w.job.Base
-	if w.job.Rollout == "f16" {
-		if path, err = w.wide(ctx); err != nil {
-			return err
-		}
+	path, err := w.drawnFrom(ctx)
+	if err != nil {
+		return err
 	}
 	tokens := prompt + w.job.MaxTokens
 	slots, cells, err := engine.Room(path, tokens, uint64(w.free()/cacheShare), engine.Options{})
@@ -112,6 +110,14 @@ func (w *workshop) openSampler(ctx context.Context) error {
 	}
 	w.parts.Sampler = m
 	return nil
+}
+
+// drawnFrom is the file that llama.cpp reads the base from.
+func (w *workshop) drawnFrom(ctx context.Context) (string, error) {
+	if w.job.Rollout == "f16" {
+		return w.wide(ctx)
+	}
+	return w.job.Base, nil
 }
 
 // engine opens a model in llama.cpp, on the processor: a GPU is the trainer's.
