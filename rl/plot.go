@@ -83,6 +83,9 @@ func chartsOf(metrics []Event) (charts []*chart) {
 		case Step:
 			add("reward", "reward", e.Step, e.Reward, false)
 			for _, r := range e.Rewards {
+				if len(e.Rewards) == 1 {
+					break // it is the reward
+				}
 				add("rewards", r.Name, e.Step, r.Mean, false)
 			}
 			add("completion length, tokens", "mean", e.Step, e.Length, false)
@@ -123,14 +126,15 @@ func (ch *chart) draw(img draw.Image, box image.Rectangle) {
 			plot.Min.X+int(math.Round((x-lowX)/(highX-lowX)*float64(plot.Dx()))),
 			plot.Max.Y-int(math.Round((y-lowY)/(highY-lowY)*float64(plot.Dy()))))
 	}
-	for i := range 5 {
-		share := float64(i) / 4
-		y := lowY + share*(highY-lowY)
+	for _, y := range ticks(lowY, highY) {
 		p, q := at(lowX, y), at(highX, y)
 		line(img, p, q, grey)
-		text(img, box.Min.X+6, p.Y+4, short(y), black)
-		x := lowX + share*(highX-lowX)
-		text(img, at(x, lowY).X-8, plot.Max.Y+16, short(math.Round(x)), black)
+		label := short(y)
+		text(img, plot.Min.X-7*len(label)-6, p.Y+4, label, black)
+	}
+	for _, x := range ticks(lowX, highX) {
+		label := short(x)
+		text(img, at(x, lowY).X-7*len(label)/2, plot.Max.Y+16, label, black)
 	}
 	names := plot.Max.X
 	for i, c := range ch.curves {
@@ -185,8 +189,28 @@ func (ch *chart) range2() (lowX, highX, lowY, highY float64) {
 	if lowX == highX {
 		highX++
 	}
-	margin := max(0.05*(highY-lowY), 1e-9, 1e-3*math.Abs(highY))
-	return lowX, highX, lowY - margin, highY + margin
+	if margin := max(1e-9, 1e-3*math.Abs(highY)); highY-lowY < margin { // a flat line lies in the middle
+		lowY, highY = lowY-margin, highY+margin
+	}
+	t := ticks(lowY, highY)
+	step := t[1] - t[0]
+	return lowX, highX, step * math.Floor(lowY/step+1e-6), step * math.Ceil(highY/step-1e-6)
+}
+
+// ticks are the round numbers from low to high, a few of them: multiples of 1, 2 or 5
+// times a power of ten.
+func ticks(low, high float64) (all []float64) {
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/2)))
+	for _, times := range []float64{1, 2, 5, 10} {
+		if (high-low)/(step*times) <= 5 {
+			step *= times
+			break
+		}
+	}
+	for i := math.Ceil(low/step - 1e-6); i <= high/step+1e-6 || len(all) < 2; i++ {
+		all = append(all, i*step)
+	}
+	return all
 }
 
 // smooth is the mean of the known values among the ten steps up to each, and as many behind.
