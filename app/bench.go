@@ -56,21 +56,23 @@ func (c *benchDraftCmd) Run(e *env) error {
 	if c.Tokens < 2 || c.Repeat < 1 {
 		return usage("--tokens must be at least 2, --repeat at least 1")
 	}
+	return benchEach(e, c.Model, c.Shape, c.Depth, c.measure)
+}
+
+// benchEach measures a model at each of some depths or numbers of slots.
+func benchEach(e *env, model, shape string, at []int, measure func(e *env, path, folder string, at int) error) error {
 	folder, _, _, err := e.library()
 	if err != nil {
 		return err
 	}
-	path, remove, err := benchModel(e, c.Model, c.Shape)
+	path, remove, err := benchModel(e, model, shape)
 	defer remove()
-	if err != nil {
-		return err
-	}
-	for _, depth := range c.Depth {
-		if err := c.measure(e, path, folder, depth); err != nil {
-			return err
+	for _, n := range at {
+		if err == nil {
+			err = measure(e, path, folder, n)
 		}
 	}
-	return nil
+	return err
 }
 
 // benchModel finds the model to measure, or makes one of a shape for the time of
@@ -101,7 +103,7 @@ func shapeFile(name string) (path string, remove func(), err error) {
 // down slows both. Our engine is closed while the other runs.
 func (c *benchDraftCmd) measure(e *env, path, folder string, depth int) error {
 	var ours, prompt, theirs, ratios []float64
-	m := measured{Name: "generate", Unit: "tokens/s", Tokens: c.Tokens, Depth: depth, Slots: 1, Model: base(path)}
+	m := measured{Tokens: c.Tokens, Depth: depth, Slots: 1, Model: base(path)}
 	for range c.Repeat {
 		gen, pre, threads, err := c.once(e.ctx, path, folder, depth)
 		if err != nil {
@@ -120,18 +122,25 @@ func (c *benchDraftCmd) measure(e *env, path, folder string, depth int) error {
 			theirs, ratios = append(theirs, their), append(ratios, gen/their)
 		}
 	}
-	if err := showMeasured(e, m, ours, c.JSON); err != nil {
-		return err
-	}
-	for _, more := range []struct {
-		name, unit string
-		values     []float64
-	}{{"prompt", "tokens/s", prompt}, {"llama-bench", "tokens/s", theirs}, {"ratio", "generate / llama-bench", ratios}} {
-		m.Name, m.Unit = more.name, more.unit
-		if len(more.values) > 0 {
-			if err := showMeasured(e, m, more.values, c.JSON); err != nil {
-				return err
-			}
+	return m.show(e, c.JSON, figure{"generate", "tokens/s", ours}, figure{"prompt", "tokens/s", prompt}, figure{"llama-bench", "tokens/s", theirs},
+		figure{"ratio", "generate / llama-bench", ratios})
+}
+
+// A figure is one quantity of a benchmark, with its value in each run.
+type figure struct {
+	name, unit string
+	values     []float64
+}
+
+// show prints the figures that were measured.
+func (m measured) show(e *env, asJSON bool, figures ...figure) error {
+	for _, f := range figures {
+		if len(f.values) == 0 {
+			continue
+		}
+		m.Name, m.Unit = f.name, f.unit
+		if err := showMeasured(e, m, f.values, asJSON); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,24 +32,10 @@ func (c *benchSampleCmd) Run(e *env) error {
 	if c.Tokens < 2 || c.Prompt < 1 || c.Repeat < 1 {
 		return usage("--tokens must be at least 2, --prompt and --repeat at least 1")
 	}
-	folder, _, _, err := e.library()
-	if err != nil {
-		return err
+	if slices.ContainsFunc(c.Slots, func(n int) bool { return n < 1 || n > 255 }) {
+		return usage("--slots must be 1 to 255")
 	}
-	path, remove, err := benchModel(e, c.Model, c.Shape)
-	defer remove()
-	if err != nil {
-		return err
-	}
-	for _, slots := range c.Slots {
-		if slots < 1 || slots > 255 {
-			return usage("--slots must be 1 to 255")
-		}
-		if err := c.measure(e, path, folder, slots); err != nil {
-			return err
-		}
-	}
-	return nil
+	return benchEach(e, c.Model, c.Shape, c.Slots, c.measure)
 }
 
 // measure alternates our runs with those of llama-batched-bench. Generation is
@@ -56,7 +43,7 @@ func (c *benchSampleCmd) Run(e *env) error {
 // for every sequence.
 func (c *benchSampleCmd) measure(e *env, path, folder string, slots int) error {
 	var ours, whole, theirs, theirWhole, ratios, wholeRatios []float64
-	m := measured{Name: "sample", Unit: "tokens/s", Tokens: slots * c.Tokens, Depth: c.Prompt, Slots: slots, Model: base(path)}
+	m := measured{Tokens: slots * c.Tokens, Depth: c.Prompt, Slots: slots, Model: base(path)}
 	for range c.Repeat {
 		drawn, all, threads, err := c.once(e.ctx, path, folder, slots)
 		if err != nil {
@@ -73,21 +60,8 @@ func (c *benchSampleCmd) measure(e *env, path, folder string, slots int) error {
 			ratios, wholeRatios = append(ratios, drawn/their), append(wholeRatios, all/theirAll)
 		}
 	}
-	for _, row := range []struct {
-		name, unit string
-		values     []float64
-	}{
-		{"sample", "tokens/s", ours}, {"batched-bench", "tokens/s", theirs}, {"ratio", "sample / batched-bench", ratios},
-		{"sample, whole", "tokens/s", whole}, {"batched-bench, whole", "tokens/s", theirWhole}, {"ratio, whole", "sample / batched-bench", wholeRatios},
-	} {
-		m.Name, m.Unit = row.name, row.unit
-		if len(row.values) > 0 {
-			if err := showMeasured(e, m, row.values, c.JSON); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return m.show(e, c.JSON, figure{"sample", "tokens/s", ours}, figure{"batched-bench", "tokens/s", theirs}, figure{"ratio", "sample / batched-bench", ratios},
+		figure{"sample, whole", "tokens/s", whole}, figure{"batched-bench, whole", "tokens/s", theirWhole}, figure{"ratio, whole", "sample / batched-bench", wholeRatios})
 }
 
 // once draws one group in a child process. The first tokens come with the prompt,

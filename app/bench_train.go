@@ -53,13 +53,13 @@ func (c *benchTrainCmd) Run(e *env) error {
 	if err := c.tokens(path, j.Replay); err != nil {
 		return err
 	}
-	m := measured{Name: "train", Unit: "tokens/s", Tokens: c.sequenceTokens(), Depth: c.Prompt, Slots: c.Group, Threads: c.Threads, Model: base(path)}
+	m := measured{Tokens: c.sequenceTokens(), Depth: c.Prompt, Slots: c.Group, Threads: c.Threads, Model: base(path)}
 	if c.Torch == "" {
 		rates, _, err := c.once(e, j)
 		if err != nil {
 			return err
 		}
-		return showMeasured(e, m, rates, c.JSON)
+		return m.show(e, c.JSON, figure{"train", "tokens/s", rates})
 	}
 	return c.beside(e, j, m)
 }
@@ -109,18 +109,7 @@ func (c *benchTrainCmd) beside(e *env, j rl.Job, m measured) error {
 			memory = append(memory, float64(held>>20)/other.Peak)
 		}
 	}
-	for _, row := range []struct {
-		name, unit string
-		values     []float64
-	}{{"train", "tokens/s", ours}, {"PyTorch", "tokens/s", theirs}, {"ratio", "train / PyTorch", ratios}, {"peak memory", "train / PyTorch", memory}} {
-		m.Name, m.Unit = row.name, row.unit
-		if len(row.values) > 0 {
-			if err := showMeasured(e, m, row.values, c.JSON); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return m.show(e, c.JSON, figure{"train", "tokens/s", ours}, figure{"PyTorch", "tokens/s", theirs}, figure{"ratio", "train / PyTorch", ratios}, figure{"peak memory", "train / PyTorch", memory})
 }
 
 // torched is what the script prints.
