@@ -46,11 +46,12 @@ func replay(ctx context.Context, job rl.Job, yield func(rl.Event, error) bool) (
 			return errBroken
 		}
 	}
+	peak := memoryOf("VmHWM")
 	dump.Meta["base_sha256"] = w.parts.SHA256
 	if err := write(job.Dump, dump); err != nil {
 		return err
 	}
-	if !yield(rl.Finished{Step: steps, Dir: job.Dump, Seconds: rl.Number(time.Since(begin).Seconds())}, nil) {
+	if !yield(rl.Finished{Step: steps, Dir: job.Dump, Seconds: rl.Number(time.Since(begin).Seconds()), PeakBytes: peak}, nil) {
 		return errBroken
 	}
 	return nil
