@@ -16,9 +16,8 @@ import (
 	"longhand/rl/model"
 )
 
-// strong is an adapter of random numbers at all matrices of the layers, so large that what it
-// changes is much more than what llama.cpp rounds.
-func strong(base *checkpoint.File) *checkpoint.Adapter {
+// random is an adapter of normal numbers at all matrices of the layers; spread is that of B.
+func random(base *checkpoint.File, spread float64) *checkpoint.Adapter {
 	draw := rand.New(rand.NewPCG(7, 7))
 	a := &checkpoint.Adapter{Architecture: base.Architecture(), Rank: 8, Alpha: 20}
 	for _, t := range base.Tensors() {
@@ -30,7 +29,7 @@ func strong(base *checkpoint.File) *checkpoint.Adapter {
 			p.A[i] = float32(draw.NormFloat64() / math.Sqrt(float64(t.Cols)))
 		}
 		for i := range p.B {
-			p.B[i] = float32(0.025 * draw.NormFloat64())
+			p.B[i] = float32(spread * draw.NormFloat64())
 		}
 		a.Pairs = append(a.Pairs, p)
 	}
@@ -80,7 +79,8 @@ func theirLogprobs(t *testing.T, m *engine.Model, adapter string, prompt, comple
 }
 
 // What our adapter changes in llama.cpp's log-probabilities is what it changes in the trainer's: the slope
-// of the one on the other is 1. So it is when the adapter is merged into the file.
+// of the one on the other is 1. So it is when the adapter is merged into the file. The base is taken in F16, since what
+// llama.cpp rounds with quantised weights is as large as what an adapter changes.
 func TestLlamaMovesAsWeDo(t *testing.T) {
 	library, path := enginetest.Native(t)
 	base, err := checkpoint.Open(path)
@@ -89,20 +89,25 @@ func TestLlamaMovesAsWeDo(t *testing.T) {
 	}
 	defer base.Close()
 	dir := t.TempDir()
-	a, file, merged := strong(base), filepath.Join(dir, "adapter.gguf"), filepath.Join(dir, "merged.gguf")
+	a, file := random(base, 0.05), filepath.Join(dir, "adapter.gguf")
 	if err := a.WriteGGUF(file, checkpoint.F32); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range checkpoint.Merge(t.Context(), base, a, merged, checkpoint.MergeF16) {
+	open := func(name string, a *checkpoint.Adapter) *engine.Model {
+		wide := filepath.Join(dir, name)
+		for _, err := range checkpoint.Merge(t.Context(), base, a, wide, checkpoint.MergeF16) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := engine.Open(wide, engine.Options{Library: library, Threads: 1, Context: 512, GPULayers: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { m.Close() })
+		return m
 	}
-	m, err := engine.Open(path, engine.Options{Library: library, Threads: 1, Context: 512, GPULayers: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	m, merged := open("base.gguf", random(base, 0)), open("merged.gguf", a)
 	text := "The old lighthouse stood at the edge of the village, and nobody had lit it for years. On the first evening of winter a girl climbed its stairs, " +
 		"one hundred and twelve of them, with a lamp in her hand and a letter in her pocket. She had found the letter in a book of her grandfather's. It said: " +
 		"if you ever want to know where I went, light the lamp, and wait until the sea answers you. She put the lamp behind the glass and waited."
@@ -113,24 +118,19 @@ func TestLlamaMovesAsWeDo(t *testing.T) {
 	prompt, completion := ids[:4], ids[4:]
 	lp, lr := ourLogprobs(t, base, a, prompt, completion)
 	bare := theirLogprobs(t, m, "", prompt, completion)
-	with := theirLogprobs(t, m, file, prompt, completion)
-	other, err := engine.Open(merged, engine.Options{Library: library, Threads: 1, Context: 512, GPULayers: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	for name, ls := range map[string][]float64{"adapter": with, "merged into F16": theirLogprobs(t, other, "", prompt, completion)} {
+	for name, ls := range map[string][]float64{"adapter": theirLogprobs(t, m, file, prompt, completion), "merged into F16": theirLogprobs(t, merged, "", prompt, completion)} {
 		it := rl.Item{Logp: lp, Ref: lr, Sampler: make([]float64, len(lp))}
-		moved := 0.0
+		moved, off := 0.0, 0.0
 		for i := range ls {
 			it.Sampler[i] = lr[i] + ls[i] - bare[i]
 			moved += math.Abs(lp[i]-lr[i]) / float64(len(lp))
+			off += math.Abs(lp[i]-ls[i]) / float64(len(lp))
 		}
 		var s rl.Slope
 		s.Add(it)
 		slope, e := s.Value()
-		t.Logf("%s: slope %.4f +- %.4f over %d tokens, which move by %.2f nat", name, slope, e, s.N, moved)
-		if math.Abs(slope-1) > 3*e+0.01 || e > 0.03 || moved < 0.3 {
+		t.Logf("%s: slope %.4f +- %.4f over %d tokens, which move by %.2f nat; log-probabilities differ by %.3f nat", name, slope, e, s.N, moved, off)
+		if math.Abs(slope-1) > 0.03 || e > 0.01 || moved < 0.3 || off > 0.1 {
 			t.Errorf("%s: llama.cpp's log-probabilities do not move as ours do", name)
 		}
 	}
