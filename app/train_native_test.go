@@ -87,7 +87,7 @@ func TestTrainAndExport(t *testing.T) {
 	if want := []string{"preflight", "eval base", "warmup", "warmup", "eval warmup", "step", "step", "eval train", "finished"}; !slices.Equal(kinds, want) {
 		t.Errorf("the events were %v, not %v", kinds, want)
 	}
-	if _, told := p.says(2, "train", "--base", p.model, "--prompts", prompts, "--out", run, "--rewards", "length=1"); !strings.Contains(told, "--resume") {
+	if _, told := p.says(1, "train", "--base", p.model, "--prompts", prompts, "--out", run, "--rewards", "length=1"); !strings.Contains(told, "holds a run already") {
 		t.Errorf("a run in the folder of another: %q", told)
 	}
 	learnt(t, p, run)
