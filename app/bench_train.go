@@ -26,6 +26,7 @@ type benchTrainCmd struct {
 	Recompute string `enum:"auto,never,always" default:"auto" help:"Layers computed again in the backward: auto, never or always."`
 	Threads   int    `help:"Threads; 0 is all cores."`
 	Torch     string `help:"PyTorch's script (rl/testdata/bench_torch.py): measured in turn with ours, and the ratio printed." placeholder:"F.py"`
+	Old       bool   `help:"PyTorch takes one more forward, for the log-probs before the update, as TRL does where another engine draws. Ours come with the update's own."`
 	Python    string `help:"The Python that has PyTorch." default:"python3"`
 	JSON      bool   `help:"Results as JSON lines on standard output."`
 }
@@ -128,6 +129,9 @@ func (c *benchTrainCmd) torch(e *env) (t torched, err error) {
 	args := []string{c.Torch, "--prompts", number(c.Prompts), "--group", number(c.Group), "--prompt", number(c.Prompt), "--tokens", number(c.Tokens), "--steps", number(unmeasured + 1)}
 	if c.Threads > 0 {
 		args = append(args, "--threads", number(c.Threads))
+	}
+	if c.Old {
+		args = append(args, "--old")
 	}
 	if c.Recompute == "always" {
 		args = append(args, "--recompute")

@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
@@ -82,7 +83,8 @@ func chartsOf(metrics []Event) (charts []*chart) {
 		switch e := ev.(type) {
 		case Step:
 			add("reward", "reward", e.Step, e.Reward, false)
-			for _, r := range e.Rewards {
+			byName := slices.SortedFunc(slices.Values(e.Rewards), func(a, b RewardStat) int { return strings.Compare(a.Name, b.Name) }) // in the colours of the evaluations
+			for _, r := range byName {
 				if len(e.Rewards) == 1 {
 					break // it is the reward
 				}

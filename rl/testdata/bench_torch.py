@@ -17,6 +17,7 @@ p.add_argument("--model")
 p.add_argument("--shape", choices=["qwen2.5-0.5b"])
 for name, value in [("prompts", 8), ("group", 1), ("prompt", 1), ("tokens", 256), ("steps", 3), ("threads", 2)]:
     p.add_argument("--" + name, type=int, default=value)
+p.add_argument("--old", action="store_true", help="one more forward for the log-probs before the update, as TRL does where the sampler is another engine and its rollouts are weighted")
 p.add_argument("--recompute", action="store_true", help="gradient checkpointing")
 a = p.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(a.threads)
@@ -48,11 +49,19 @@ ids = torch.cat([prompts, completions], 1)
 advantages = torch.randn(n)
 
 
-def step():
+def log_probs():
     logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), logits_to_keep=a.tokens + 1).logits[:, :-1]
     chosen = torch.gather(logits, -1, completions.unsqueeze(-1)).squeeze(-1)
-    logp = chosen - torch.stack([torch.logsumexp(l, dim=-1) for l in logits])
-    ratio = torch.exp(logp - logp.detach())
+    return chosen - torch.stack([torch.logsumexp(l, dim=-1) for l in logits])
+
+
+def step():
+    old = None
+    if a.old:
+        with torch.no_grad():
+            old = log_probs()
+    logp = log_probs()
+    ratio = torch.exp(logp - (logp.detach() if old is None else old))
     clipped = torch.clamp(ratio, 0.8, 1.28)
     loss = -torch.min(ratio * advantages.unsqueeze(1), clipped * advantages.unsqueeze(1)).mean()
     loss.backward()
