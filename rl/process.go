@@ -60,7 +60,11 @@ func start(ctx context.Context, command []string, job Job, yield func(Event, err
 			return errBroken
 		}
 		if p, ok := ev.(Preflight); ok && p.OK {
-			if _, err := child.One[struct{}](work, c, callGo, nil); err != nil {
+			next := callGo
+			if ctx.Err() != nil { // else it might go on before it hears of the stop
+				next = callStop
+			}
+			if _, err := child.One[struct{}](work, c, next, nil); err != nil {
 				return died(err)
 			}
 		}

@@ -94,6 +94,7 @@ func (s *service) work(ctx context.Context, c *child.Call) error {
 			select {
 			case <-s.looked:
 			case <-s.stopping:
+				cancel() // now: the goroutine above may be late
 			case <-ctx.Done():
 			}
 		}
