@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 
@@ -73,13 +73,9 @@ func showChanges(e *env, changes []rl.Change, since string) error {
 
 // plotRun draws the curves of a run.
 func plotRun(path string, metrics []rl.Event, title string) error {
-	f, err := os.Create(path)
-	if err != nil {
+	var b bytes.Buffer
+	if err := rl.Plot(&b, metrics, title); err != nil {
 		return err
 	}
-	if err := rl.Plot(f, metrics, title); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return replaceFile(path, b.Bytes())
 }

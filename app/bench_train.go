@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"longhand/rl"
@@ -100,7 +102,7 @@ func (c *benchTrainCmd) beside(e *env, j rl.Job, m measured) error {
 		if err != nil {
 			return err
 		}
-		other, err := c.torch(e)
+		other, err := c.torch(e, j.Base)
 		if err != nil {
 			return err
 		}
@@ -124,12 +126,10 @@ type torched struct {
 }
 
 // torch runs the script on the same work.
-func (c *benchTrainCmd) torch(e *env) (t torched, err error) {
+func (c *benchTrainCmd) torch(e *env, model string) (t torched, err error) {
 	number := strconv.Itoa
-	args := []string{c.Torch, "--prompts", number(c.Prompts), "--group", number(c.Group), "--prompt", number(c.Prompt), "--tokens", number(c.Tokens), "--steps", number(unmeasured + 1)}
-	if c.Threads > 0 {
-		args = append(args, "--threads", number(c.Threads))
-	}
+	args := []string{c.Torch, "--prompts", number(c.Prompts), "--group", number(c.Group), "--prompt", number(c.Prompt), "--tokens", number(c.Tokens), "--steps", number(unmeasured + 1),
+		"--threads", number(cmp.Or(c.Threads, runtime.GOMAXPROCS(0)))}
 	if c.Old {
 		args = append(args, "--old")
 	}
@@ -139,11 +139,7 @@ func (c *benchTrainCmd) torch(e *env) (t torched, err error) {
 	if c.Shape != "" {
 		args = append(args, "--shape", c.Shape)
 	} else {
-		path, _, err := e.model(c.Model)
-		if err != nil {
-			return t, err
-		}
-		args = append(args, "--model", path)
+		args = append(args, "--model", model)
 	}
 	out, err := exec.CommandContext(e.ctx, c.Python, args...).Output()
 	if err != nil {

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
 func TestDoctorOnAnEmptyHome(t *testing.T) {
@@ -54,13 +55,7 @@ func TestMountKind(t *testing.T) {
 
 // The devices are listed by a child process, which is this test binary.
 func TestDoctorListsDevices(t *testing.T) {
-	folder := os.Getenv("LONGHAND_LIBRARY")
-	if folder == "" {
-		if os.Getenv("REQUIRE_NATIVE") == "1" {
-			t.Fatal("REQUIRE_NATIVE is set, but LONGHAND_LIBRARY names no engine")
-		}
-		t.Skip("skipped: LONGHAND_LIBRARY names no engine; make test fetches one")
-	}
+	t.Setenv("LONGHAND_LIBRARY", enginetest.Library(t))
 	_, out, _ := command(t, t.TempDir(), "doctor", "--json")
 	for _, k := range events(t, out) {
 		if k["name"] == "devices" {

@@ -36,11 +36,7 @@ type draftCmd struct {
 const maxPrompt = 1 << 20
 
 func (c *draftCmd) Run(e *env) error {
-	err := c.run(e)
-	if err != nil && c.JSON {
-		e.lineError(err)
-	}
-	return err
+	return e.told(c.JSON, c.run(e))
 }
 
 func (c *draftCmd) run(e *env) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -213,18 +212,6 @@ func (e *env) survival(ctx context.Context, base, adapter, merged string) (kept,
 	}
 	k.base, k.merged = k.base/float64(max(1, k.tokens)), k.merged/float64(max(1, k.tokens))
 	return k, nil
-}
-
-func writeLines[T any](path string, lines []T) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	enc := json.NewEncoder(f)
-	for _, l := range lines {
-		err = errors.Join(err, enc.Encode(l))
-	}
-	return errors.Join(err, f.Close())
 }
 
 // drawn are completions of a few prompts, drawn with the adapter.

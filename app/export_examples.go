@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,15 +38,7 @@ func (c *exportExamplesCmd) Run(e *env) error {
 	if len(all) == 0 {
 		return hinted{errors.New("no finished draft gives an example"), fmt.Sprintf("sections must be finished, without a flag, and of at most %d words: see --longest", c.Longest)}
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	for _, x := range all {
-		if err := enc.Encode(x); err != nil {
-			return err
-		}
-	}
-	if err := replaceFile(c.Out, b.Bytes()); err != nil {
+	if err := writeLines(c.Out, all); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.stderr, "%s: %s from %s\n", c.Out, plural(len(all), "example"), plural(drafts, "draft"))
@@ -60,22 +48,14 @@ func (c *exportExamplesCmd) Run(e *env) error {
 // finished are the drafts of these ids, or all that are finished, the oldest first. Of all those, what cannot be
 // read is left out; of those that were named it is an error.
 func (e *env) finished(ids []string) (all []*draft.Project, err error) {
-	folders := make([]string, len(ids))
-	for i, id := range ids {
-		folders[i] = e.projectFolder(id)
-		if _, err := os.Stat(folders[i]); err != nil {
-			return nil, hinted{fmt.Errorf("there is no draft %q", id), "drafts lie in " + e.projectFolder("")}
+	folders := e.projectFolders()
+	if len(ids) > 0 {
+		folders = make([]string, len(ids))
+		for i, id := range ids {
+			if folders[i], err = e.project(id); err != nil {
+				return nil, err
+			}
 		}
-	}
-	if len(ids) == 0 {
-		files, err := filepath.Glob(filepath.Join(e.projectFolder("*"), "journal.jsonl"))
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range files {
-			folders = append(folders, filepath.Dir(f))
-		}
-		slices.Sort(folders)
 	}
 	for i, folder := range folders {
 		records, err := store.Read(folder)

@@ -64,6 +64,19 @@ func replaceFile(name string, b []byte) error {
 	return nil
 }
 
+// writeLines writes JSON lines.
+func writeLines[T any](name string, lines []T) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return replaceFile(name, b.Bytes())
+}
+
 // textOf reads text of sane size.
 func textOf(r io.Reader, name string) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxPrompt+1))

@@ -135,9 +135,9 @@ func (e *env) openProject(j *job) (*draft.Project, *store.Journal, error) {
 			return nil, nil, err
 		}
 	}
-	folder := e.projectFolder(id)
-	if _, err := os.Stat(folder); err != nil {
-		return nil, nil, hinted{fmt.Errorf("there is no draft %q", id), "drafts lie in " + e.projectFolder("")}
+	folder, err := e.project(id)
+	if err != nil {
+		return nil, nil, err
 	}
 	log, records, err := store.Open(folder)
 	if err != nil {
@@ -203,16 +203,33 @@ func (e *env) started(j job, p *draft.Project, info engine.Info, model string) (
 
 func (e *env) projectFolder(id string) string { return filepath.Join(e.home, "projects", id) }
 
+// project is the folder of a draft that there is.
+func (e *env) project(id string) (string, error) {
+	folder := e.projectFolder(id)
+	if _, err := os.Stat(folder); err != nil {
+		return "", hinted{fmt.Errorf("there is no draft %q", id), "drafts lie in " + e.projectFolder("")}
+	}
+	return folder, nil
+}
+
+// projectFolders are those of all drafts, in the order in which they were begun.
+func (e *env) projectFolders() []string {
+	all, _ := os.ReadDir(e.projectFolder("")) // without the folder there is no draft
+	var folders []string
+	for _, d := range all {
+		if folder := e.projectFolder(d.Name()); !store.Changed(folder).IsZero() {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
 // lastProject is the draft whose journal was written last.
 func (e *env) lastProject() (string, error) {
-	files, err := filepath.Glob(filepath.Join(e.projectFolder("*"), "journal.jsonl"))
-	if err != nil {
-		return "", err
-	}
 	last, when := "", time.Time{}
-	for _, f := range files {
-		if st, err := os.Stat(f); err == nil && st.ModTime().After(when) {
-			last, when = filepath.Base(filepath.Dir(f)), st.ModTime()
+	for _, folder := range e.projectFolders() {
+		if changed := store.Changed(folder); changed.After(when) {
+			last, when = filepath.Base(folder), changed
 		}
 	}
 	if last == "" {

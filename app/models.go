@@ -24,13 +24,7 @@ type jsonFlag struct {
 	JSON bool `name:"json" help:"Events as JSON lines on standard output."`
 }
 
-// end shows a failure also as the last JSON line.
-func (j jsonFlag) end(e *env, err error) error {
-	if err != nil && j.JSON {
-		e.lineError(err)
-	}
-	return err
-}
+func (j jsonFlag) end(e *env, err error) error { return e.told(j.JSON, err) }
 
 type modelsListCmd struct{ jsonFlag }
 

@@ -12,25 +12,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"longhand/engine/enginetest"
 )
 
 // drafting is the program, which is this test binary, writing a short draft
 // with the sample model.
 func drafting(t *testing.T) *exec.Cmd {
 	t.Helper()
-	model := os.Getenv("LONGHAND_SAMPLE_MODEL")
-	if model == "" || os.Getenv("LONGHAND_LIBRARY") == "" {
-		if os.Getenv("REQUIRE_NATIVE") == "1" {
-			t.Fatal("REQUIRE_NATIVE is set, but LONGHAND_LIBRARY and LONGHAND_SAMPLE_MODEL name no engine and model")
-		}
-		t.Skip("skipped: LONGHAND_LIBRARY and LONGHAND_SAMPLE_MODEL name no engine and model; make test fetches them")
-	}
+	library, model := enginetest.Native(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "draft", "--prompt", "A letter about the sea", "--words", "60", "--model", model, "--seed", "1", "--json")
-	cmd.Env = append(os.Environ(), "LONGHAND_HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "LONGHAND_HOME="+t.TempDir(), "LONGHAND_LIBRARY="+library)
 	return cmd
 }
 

@@ -48,8 +48,11 @@ func (e *env) event(ev draft.Event) error {
 	return err
 }
 
-// lineError is the last line of a run that failed.
-func (e *env) lineError(err error) {
+// told shows the failure of a command that speaks JSON lines also as its last line.
+func (e *env) told(asJSON bool, err error) error {
+	if err == nil || !asJSON {
+		return err
+	}
 	var h hinted
 	hint := draft.OrNull("")
 	if errors.As(err, &h) {
@@ -59,6 +62,7 @@ func (e *env) lineError(err error) {
 		Message string       `json:"message"`
 		Hint    draft.OrNull `json:"hint"`
 	}{err.Error(), hint})
+	return err
 }
 
 // terminal says whether a person watches f.

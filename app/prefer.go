@@ -38,11 +38,7 @@ type preferred struct {
 }
 
 func (c *preferCmd) Run(e *env) error {
-	err := c.run(e)
-	if err != nil && c.JSON {
-		e.lineError(err)
-	}
-	return err
+	return e.told(c.JSON, c.run(e))
 }
 
 func (c *preferCmd) run(e *env) error {

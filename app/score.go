@@ -31,11 +31,7 @@ type scoreCmd struct {
 const maxDraft = 32 << 20
 
 func (c *scoreCmd) Run(e *env) error {
-	err := c.run(e)
-	if err != nil && c.JSON {
-		e.lineError(err)
-	}
-	return err
+	return e.told(c.JSON, c.run(e))
 }
 
 func (c *scoreCmd) run(e *env) error {

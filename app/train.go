@@ -55,11 +55,7 @@ func trainVars() kong.Vars {
 }
 
 func (c *trainCmd) Run(e *env) error {
-	err := c.run(e)
-	if err != nil && c.JSON {
-		e.lineError(err)
-	}
-	return err
+	return e.told(c.JSON, c.run(e))
 }
 
 func (c *trainCmd) run(e *env) error {

@@ -158,7 +158,7 @@ func TestOutlineTapShowsTheSection(t *testing.T) {
 // code can do shows in the best of three.
 func TestStreamingKeepsTheWindowFree(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("skipped in short mode: it takes seconds")
 	}
 	slow := time.Duration(0)
 	for range 3 {

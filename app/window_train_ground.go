@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -40,17 +39,10 @@ func (e *env) ground(yield func(ground, error) bool) {
 
 // requests are what earlier drafts were asked for, the newest first, each once.
 func (e *env) requests() []request {
-	files, err := filepath.Glob(filepath.Join(e.projectFolder("*"), "journal.jsonl"))
-	if err != nil {
-		return nil
-	}
 	var all []request
-	for _, f := range files {
-		st, err := os.Stat(f)
-		if err != nil {
-			continue
-		}
-		records, err := store.Read(filepath.Dir(f))
+	for _, folder := range e.projectFolders() {
+		when := store.Changed(folder)
+		records, err := store.Read(folder)
 		if err != nil {
 			continue
 		}
@@ -60,7 +52,7 @@ func (e *env) requests() []request {
 				if words == 0 {
 					words = draft.WordsAsked(q.Prompt)
 				}
-				all = append(all, request{prompt: q.Prompt, words: words, when: st.ModTime()})
+				all = append(all, request{prompt: q.Prompt, words: words, when: when})
 				break
 			}
 		}

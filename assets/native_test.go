@@ -11,7 +11,7 @@ import (
 // machine does. It needs npm, pip and a network, so it runs only when asked.
 func TestFetchFromRegistries(t *testing.T) {
 	if os.Getenv("LONGHAND_TEST_NETWORK") == "" {
-		t.Skip("fetching from the real registries is tested where LONGHAND_TEST_NETWORK=1 is set")
+		t.Skip("skipped: it needs the real registries; LONGHAND_TEST_NETWORK=1 runs it")
 	}
 	home := t.TempDir()
 	names := []string{"llama.cpp-cpu", "sample"}

@@ -14,7 +14,7 @@ import (
 func tools(t *testing.T, scripts map[string]string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("the package managers' stand-ins are shell scripts")
+		t.Skip("skipped: the package managers' stand-ins are shell scripts")
 	}
 	dir := t.TempDir()
 	for name, body := range scripts {

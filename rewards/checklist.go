@@ -49,7 +49,7 @@ func (j Checklist) Score(ctx context.Context, p Prompt, c Completion) (Score, er
 	}
 	s := r.score(len(required))
 	s.Spans = spansOf(c.Text, b.start, r.places)
-	s.Note = Weak(j.Model)
+	s.Note = j.warning()
 	return s, nil
 }
 

@@ -9,6 +9,16 @@ import (
 // Mix is several rewards as one: their weighted mean, of those that are known.
 type Mix Set
 
+// warning is the first of its rewards'.
+func (m Mix) warning() string {
+	for _, e := range m {
+		if w := warningOf(e.Reward); w != "" {
+			return w
+		}
+	}
+	return ""
+}
+
 // Score implements Reward.
 func (m Mix) Score(ctx context.Context, p Prompt, c Completion) (Score, error) {
 	all, err := m.ScoreGroup(ctx, p, []Completion{c})

@@ -41,7 +41,7 @@ func (j Pairwise) ScoreGroup(ctx context.Context, p Prompt, group []Completion) 
 		}
 		scores[i] = v.score()
 		if scores[i].Note == "" {
-			scores[i].Note = Weak(j.Model)
+			scores[i].Note = j.warning()
 		}
 	}
 	return scores, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 )
 
 // Entry is a reward with its name and weight in a Set.
@@ -67,16 +66,18 @@ func (s Set) Weights() []float64 {
 // Warnings say of which rewards little should be expected, and why: a sentence for each judge that is weak.
 func (s Set) Warnings() (all []string) {
 	for _, e := range s {
-		if mix, ok := e.Reward.(Mix); ok {
-			for _, w := range Set(mix).Warnings() {
-				_, why, _ := strings.Cut(w, ": ")
-				all = append(all, e.Name+": "+why)
-			}
-		} else if r, ok := e.Reward.(interface{ warning() string }); ok && r.warning() != "" {
-			all = append(all, e.Name+": "+r.warning())
+		if w := warningOf(e.Reward); w != "" {
+			all = append(all, e.Name+": "+w)
 		}
 	}
 	return all
+}
+
+func warningOf(r Reward) string {
+	if r, ok := r.(interface{ warning() string }); ok {
+		return r.warning()
+	}
+	return ""
 }
 
 // Score scores one completion.

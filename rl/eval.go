@@ -107,12 +107,7 @@ func (t *training) evalMeans(all []EvalSample) Eval {
 	ev.TokensMean = mean(func(s EvalSample) float64 { return float64(s.Tokens) })
 	ev.Distinct2 = mean(func(s EvalSample) float64 { return float64(s.Distinct2) })
 	ev.Repetition = mean(func(s EvalSample) float64 { return float64(s.Repetition) })
-	ev.Finished = mean(func(s EvalSample) float64 {
-		if s.Finished {
-			return 1
-		}
-		return 0
-	})
+	ev.Finished = mean(func(s EvalSample) float64 { return truth(s.Finished) })
 	return ev
 }
 

@@ -16,7 +16,9 @@ import (
 // train does a job. When r ends in the middle of one, the parent is gone: the step in
 // hand is finished and a checkpoint written before Serve ends. Nothing else may be written to w.
 func Serve(ctx context.Context, r io.Reader, w io.Writer, train func(context.Context, Job) iter.Seq2[Event, error]) error {
-	s := &service{train: train, gone: make(chan struct{}), looked: make(chan struct{}), stopping: make(chan struct{})}
+	s := &service{train: train, gone: make(chan struct{}), looked: make(chan struct{})}
+	s.wanted, s.stop = context.WithCancel(context.Background())
+	defer s.stop()
 	err := protocol.Serve(ctx, &patientReader{s, r}, &patientWriter{s, w}, s.handle)
 	if err != nil {
 		return fmt.Errorf("rl: serve: %w", err)
@@ -27,20 +29,20 @@ func Serve(ctx context.Context, r io.Reader, w io.Writer, train func(context.Con
 type service struct {
 	train func(context.Context, Job) iter.Seq2[Event, error]
 
-	gone     chan struct{} // closed when the parent is gone
-	leave    sync.Once
-	looked   chan struct{} // closed when the preflight has been looked at
-	look     sync.Once
-	stopping chan struct{} // closed when no further step is wanted
-	stop     sync.Once
-	working  sync.WaitGroup
-	busy     sync.Mutex // held by the job in work
+	gone    chan struct{} // closed when the parent is gone
+	leave   sync.Once
+	looked  chan struct{} // closed when the preflight has been looked at
+	look    sync.Once
+	wanted  context.Context // ends when no further step is wanted
+	stop    context.CancelFunc
+	working sync.WaitGroup
+	busy    sync.Mutex // held by the job in work
 }
 
 // parentGone lets the job in work come to its end.
 func (s *service) parentGone() {
 	s.leave.Do(func() { close(s.gone) })
-	s.stop.Do(func() { close(s.stopping) })
+	s.stop()
 }
 
 func (s *service) handle(ctx context.Context, c *child.Call) error {
@@ -49,7 +51,7 @@ func (s *service) handle(ctx context.Context, c *child.Call) error {
 		s.look.Do(func() { close(s.looked) })
 		return c.Send(struct{}{})
 	case callStop:
-		s.stop.Do(func() { close(s.stopping) })
+		s.stop()
 		return c.Send(struct{}{})
 	case callTrain:
 		if !s.busy.TryLock() {
@@ -70,16 +72,7 @@ func (s *service) work(ctx context.Context, c *child.Call) error {
 	if err != nil {
 		return err
 	}
-	wanted, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-s.stopping:
-			cancel()
-		case <-wanted.Done():
-		}
-	}()
-	for ev, err := range s.train(wanted, job) {
+	for ev, err := range s.train(s.wanted, job) {
 		if err != nil {
 			return err
 		}
@@ -93,8 +86,7 @@ func (s *service) work(ctx context.Context, c *child.Call) error {
 		if p, ok := ev.(Preflight); ok && p.OK {
 			select {
 			case <-s.looked:
-			case <-s.stopping:
-				cancel() // now: the goroutine above may be late
+			case <-s.wanted.Done():
 			case <-ctx.Done():
 			}
 		}

@@ -1,6 +1,7 @@
 package rl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -253,15 +254,7 @@ func (t *training) samples(groups []group) (shown []Sample) {
 	for i := range best {
 		best[i] = i
 	}
-	slices.SortStableFunc(best, func(a, b int) int {
-		switch x, y := g.advantages[a], g.advantages[b]; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(best, func(a, b int) int { return cmp.Compare(g.advantages[b], g.advantages[a]) })
 	n := min(t.job.Samples, len(best))
 	for i := range n {
 		shown = append(shown, t.sampleOf(groups, place, best[i*(len(best)-1)/max(1, n-1)]))

@@ -77,6 +77,15 @@ func Open(folder string) (*Journal, []draft.Record, error) {
 	return j, records, err
 }
 
+// Changed is when the journal in folder was written last; zero: there is none.
+func Changed(folder string) time.Time {
+	st, err := os.Stat(filepath.Join(folder, journalFile))
+	if err != nil {
+		return time.Time{}
+	}
+	return st.ModTime()
+}
+
 // Read returns the whole records of the journal in folder and leaves it alone.
 func Read(folder string) ([]draft.Record, error) {
 	f, err := os.Open(filepath.Join(folder, journalFile))

@@ -150,7 +150,7 @@ func TestModelsInParts(t *testing.T) {
 // error, where the system would end the process.
 func TestFileThatIsCutAfterOpen(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Windows does not let a mapped file be cut")
+		t.Skip("skipped: Windows does not let a mapped file be cut")
 	}
 	path := filepath.Join(t.TempDir(), "m.gguf")
 	x := gaussian(4, 256*1024)

@@ -10,25 +10,14 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"longhand/engine/enginetest"
 )
 
-// sample opens the sample model, a llama of 30 layers in Q4_1, or skips the test; with
-// REQUIRE_NATIVE=1 it fails instead.
+// sample opens the sample model, a llama of 30 layers in Q4_1.
 func sample(t *testing.T) *File {
 	t.Helper()
-	path := os.Getenv("LONGHAND_SAMPLE_MODEL")
-	if home := os.Getenv("LONGHAND_HOME"); path == "" && home != "" {
-		path = filepath.Join(home, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	} else if home, err := os.UserHomeDir(); path == "" && err == nil {
-		path = filepath.Join(home, ".local", "share", "longhand", "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	}
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("REQUIRE_NATIVE") == "1" {
-			t.Fatalf("REQUIRE_NATIVE is set, but %q is missing", path)
-		}
-		t.Skipf("skipped: %q is missing; set LONGHAND_SAMPLE_MODEL", path)
-	}
-	return open(t, path)
+	return open(t, enginetest.Model(t))
 }
 
 // sampleAdapter changes each of the seven projections of some layers by about a fifth of its size.

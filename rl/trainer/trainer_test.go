@@ -285,8 +285,8 @@ func TestPreflightRefuses(t *testing.T) {
 // Rollouts on weights in F16 differ less from the trainer than those on the base's own. The head stays
 // quantised, so they still differ.
 func TestRolloutWeights(t *testing.T) {
-	if os.Getenv("LONGHAND_LONG_TESTS") != "1" {
-		t.Skip("skipped: writes a copy of the sample model; set LONGHAND_LONG_TESTS=1")
+	if os.Getenv("LONGHAND_LONG") != "1" {
+		t.Skip("skipped: writes a copy of the sample model; LONGHAND_LONG=1 runs it")
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("LONGHAND_HOME", "")
