@@ -11,6 +11,12 @@ require (
 	github.com/jupiterrider/ffi v0.7.0
 	golang.org/x/sys v0.42.0
 	gonum.org/v1/gonum v0.17.0
+	gorgonia.org/cu v0.9.6
+)
+
+require (
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
 )
 
 require (

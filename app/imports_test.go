@@ -34,7 +34,7 @@ var may = map[string]struct{ ours, foreign string }{
 	"rl/model/devicetest": {"rl/checkpoint rl/model", ""},
 	"rl/cpu":              {"rl/checkpoint rl/model", "gonum.org/v1/gonum github.com/ebitengine/purego golang.org/x/sys"},
 	"rl/cuda":             {"rl/checkpoint rl/model", "gorgonia.org/cu github.com/ebitengine/purego"},
-	"rl/trainer":          {"engine engine/child rewards rl rl/checkpoint rl/model rl/cpu rl/cuda", ""},
+	"rl/trainer":          {"engine engine/child rewards rl rl/checkpoint rl/model rl/model/devicetest rl/cpu rl/cuda", ""}, // devicetest: the self-test
 	"app":                 {"app/draft app/store app/export assets engine engine/child rewards rl rl/checkpoint", "fyne.io/fyne/v2 github.com/alecthomas/kong golang.org/x/sys"},
 }
 

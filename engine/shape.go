@@ -22,6 +22,7 @@ type Shape struct {
 var Shapes = []Shape{
 	{"qwen2.5-0.5b", 24, 896, 14, 2, 4864, 151936},
 	{"qwen2.5-1.5b", 28, 1536, 12, 2, 8960, 151936},
+	{"qwen2.5-7b", 28, 3584, 28, 4, 18944, 152064}, // whose head is a matrix of its own, here the embedding
 }
 
 // WriteShape writes a GGUF file of the shape with random weights: Q4_0 in the

@@ -54,6 +54,16 @@ func (t *Tensor) Dequant(dst []float32, row, n int) {
 	}
 }
 
+// Raw copies len(dst) of the tensor's bytes, from one on, as they lie in the file.
+func (t *Tensor) Raw(dst []byte, from int) error {
+	src := t.Data[from : from+len(dst)]
+	if t.file == nil {
+		copy(dst, src)
+		return nil
+	}
+	return t.file.read(func() { copy(dst, src) })
+}
+
 // NewTensor makes a tensor of rows x cols values, quantised to a type that Supported
 // names. Wrong sizes panic.
 func NewTensor(name string, typ Type, rows, cols int, values []float32) *Tensor {

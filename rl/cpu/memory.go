@@ -10,3 +10,6 @@ func asFloats(memory []byte) []float32 {
 // Memory is what the system could still give, without others having to leave memory, and
 // what there is: within the limits set to this process, where it has any.
 func (d *Device) Memory() (free, total int64) { return systemMemory() }
+
+// SystemMemory is what the machine, or the limit that this process is under, has free, and in all.
+func SystemMemory() (free, total int64) { return systemMemory() }

@@ -19,6 +19,10 @@ func (p *pass) productT(dx, dy, x, xa Buffer, layer, place int) {
 // the same operations on the same blocks, so with the same bits.
 func (p *pass) backward(layer int, t trace) {
 	again := t.gateUp == nil
+	if t.away != nil {
+		p.m.d.Mark("offload")
+		p.m.d.Copy(t.in, t.away)
+	}
 	if again {
 		p.attention(layer, t)
 	}

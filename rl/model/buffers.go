@@ -26,6 +26,20 @@ func (b *buffers) get(part string, k Kind, rows, cols int) Buffer {
 	return buf
 }
 
+// host is a buffer in the machine's memory.
+func (b *buffers) host(rows, cols int) Buffer {
+	if b.bytes == nil {
+		b.bytes = map[string]int64{}
+	}
+	b.bytes["host"] += 4 * int64(rows) * int64(cols)
+	if b.dry {
+		return nil
+	}
+	buf := b.d.(Offloader).AllocHost(rows, cols)
+	b.all = append(b.all, buf)
+	return buf
+}
+
 // free gives every buffer back.
 func (b *buffers) free() {
 	for _, buf := range b.all {
@@ -38,6 +52,7 @@ func (b *buffers) free() {
 // micro-batch; buffers are made for MaxRows.
 type trace struct {
 	in         Buffer // T x width F32, the residual stream before the layer
+	away       Buffer // the same in the machine's memory, where in is one of two that all layers share; else nil
 	inv1       Buffer // T x 1 F32, of the norm before attention
 	xaQKV      Buffer // T x 3 rank Act, the norm's output times the joined A
 	raw        Buffer // T x (q + 2 kv) Act, the joined product; rotated in place unless q and k are normed
@@ -72,7 +87,7 @@ type work struct {
 }
 
 // allocate makes every buffer that training takes, or adds them up.
-func (m *Model) allocate(b *buffers, rows, block, recomputed int) {
+func (m *Model) allocate(b *buffers, rows, block, recomputed int, offload bool) {
 	c, rank := m.cfg, m.opts.Rank
 	m.pairs = nil
 	for l := range c.layers {
@@ -99,6 +114,10 @@ func (m *Model) allocate(b *buffers, rows, block, recomputed int) {
 		m.largeTrace(b, "work", rows, &spare)
 	}
 	m.work.spare = spare
+	var shared [2]Buffer
+	if offload { // only where every layer is computed again
+		shared = [2]Buffer{f32(width), f32(width)}
+	}
 	m.traces = make([]*trace, c.layers+1)
 	for l := range m.traces {
 		t := &trace{}
@@ -109,7 +128,14 @@ func (m *Model) allocate(b *buffers, rows, block, recomputed int) {
 		} else {
 			*t = spare
 		}
-		t.in = b.get("kept", F32, rows, width) // of the last, the stream after all layers
+		if offload {
+			t.in = shared[l%2]
+			if l < c.layers {
+				t.away = b.host(rows, width)
+			}
+		} else {
+			t.in = b.get("kept", F32, rows, width) // of the last, the stream after all layers
+		}
 		m.traces[l] = t
 	}
 }
@@ -164,7 +190,7 @@ func band(b Buffer, row, n int) Buffer {
 // rows is the trace of the first n rows.
 func (t trace) rows(n int) trace {
 	for _, b := range []*Buffer{
-		&t.in, &t.inv1, &t.xaQKV, &t.raw, &t.rot, &t.invQ, &t.invK, &t.out, &t.lse, &t.xaOut,
+		&t.in, &t.away, &t.inv1, &t.xaQKV, &t.raw, &t.rot, &t.invQ, &t.invK, &t.out, &t.lse, &t.xaOut,
 		&t.mid, &t.inv2, &t.xaGateUp, &t.gateUp, &t.xaDown,
 	} {
 		*b = top(*b, n)

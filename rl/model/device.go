@@ -94,6 +94,14 @@ type Device interface {
 	Close() error
 }
 
+// Offloader is a Device with memory of its own that can lay buffers into the machine's.
+type Offloader interface {
+	Device
+	// AllocHost makes a buffer of kind F32 in the machine's memory, of which the device's Copy
+	// reaches whole rows from the first on, and nothing else does. Free gives it back.
+	AllocHost(rows, cols int) Buffer
+}
+
 // Kind is what a buffer is for; the device decides how it holds it.
 type Kind uint8
 

@@ -120,7 +120,7 @@ func Open(f *checkpoint.File, d Device, o Options) (*Model, error) {
 		m.Close()
 		return nil, err
 	}
-	m.allocate(&m.buffers, m.plan.MaxRows, m.plan.Block, m.plan.Recomputed)
+	m.allocate(&m.buffers, m.plan.MaxRows, m.plan.Block, m.plan.Recomputed, m.plan.Host > 0)
 	if err := m.drawOrTake(); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("model: load %s: %w", f.Path(), err)

@@ -82,7 +82,7 @@ func TestDeviceFaults(t *testing.T) {
 			}) {
 				t.Error("the goldens do not show it")
 			}
-			if cases[f.found].Check(f.on(devicetest.NewOracle()), devicetest.Tolerance{F32: 1e-5, Act: 1e-5}) == nil {
+			if _, err := cases[f.found].Check(f.on(devicetest.NewOracle()), devicetest.Tolerance{F32: 1e-5, Act: 1e-5}); err == nil {
 				t.Errorf("devicetest's %s does not show it", f.found)
 			}
 		})

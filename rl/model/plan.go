@@ -14,6 +14,7 @@ type Plan struct {
 	Block      int       // rows that a feed-forward part takes at once
 	Recompute  Recompute // Never, Always, or Auto where some layers are kept
 	Recomputed int       // layers whose forward is computed again in the backward
+	Host       int64     // bytes of the machine's memory that what they are computed from is laid into; 0: it stays on the device
 	Parts      []PlanPart
 	Bytes      int64 // all parts together
 	Limit      int64 // to stay within
@@ -48,8 +49,9 @@ func (m *Model) makePlan() (Plan, error) {
 	if m.opts.MaxRows > 0 {
 		choices = []int{m.opts.MaxRows}
 	}
+	offload := false
 	fit := func(rows, recomputed int) (Plan, bool) {
-		p := m.planFor(base, rows, recomputed)
+		p := m.planFor(base, rows, recomputed, offload)
 		p.Limit, p.Free = limit, free
 		p.describe(m.cfg.layers)
 		return p, p.Bytes <= limit
@@ -67,6 +69,14 @@ func (m *Model) makePlan() (Plan, error) {
 	if m.opts.Recompute != Never {
 		for _, rows := range choices {
 			if p, ok := m.leastRecomputed(fit, rows); ok {
+				return p, nil
+			}
+		}
+	}
+	if _, ok := m.d.(Offloader); ok && m.opts.Recompute != Never {
+		offload = true
+		for _, rows := range choices {
+			if p, ok := fit(rows, m.cfg.layers); ok {
 				return p, nil
 			}
 		}
@@ -119,7 +129,7 @@ func (m *Model) tooMuch(fit func(rows, recomputed int) (Plan, bool), rows int) e
 }
 
 // planFor adds up what rows and recomputed layers take.
-func (m *Model) planFor(base int64, rows, recomputed int) Plan {
+func (m *Model) planFor(base int64, rows, recomputed int, offload bool) Plan {
 	block := m.opts.Block
 	if block == 0 {
 		// gate and up, their product, and its gradient: four widths of the device's kind.
@@ -127,8 +137,8 @@ func (m *Model) planFor(base int64, rows, recomputed int) Plan {
 	}
 	block = min(block, rows)
 	dry := &buffers{d: m.d, dry: true}
-	(&Model{d: m.d, cfg: m.cfg, opts: m.opts}).allocate(dry, rows, block, recomputed)
-	p := Plan{MaxRows: rows, Block: block, Recomputed: recomputed}
+	(&Model{d: m.d, cfg: m.cfg, opts: m.opts}).allocate(dry, rows, block, recomputed, offload)
+	p := Plan{MaxRows: rows, Block: block, Recomputed: recomputed, Host: dry.bytes["host"]}
 	p.Parts = []PlanPart{{"base", base}}
 	for _, name := range []string{"adapter", "kept", "work"} {
 		p.Parts = append(p.Parts, PlanPart{name, dry.bytes[name]})
@@ -180,6 +190,9 @@ func (p *Plan) describe(layers int) {
 	if p.Recomputed == layers {
 		p.Recompute = Always
 		again = "every layer computed again in the backward"
+	}
+	if p.Host > 0 {
+		again += fmt.Sprintf(" from what lies in %s of the machine's memory", size(p.Host))
 	}
 	p.Message = fmt.Sprintf("%s of %s: micro-batches of up to %d rows, %s (%s)",
 		size(p.Bytes), size(p.Limit), p.MaxRows, again, p.parts())

@@ -108,6 +108,31 @@ func TestAutoPlan(t *testing.T) {
 	}
 }
 
+// TestOffload: where not even the layers' inputs fit, they lie in the machine's memory, and everything has the bits
+// that it has without.
+func TestOffload(t *testing.T) {
+	s := shapes()["llama"]
+	s.layers = 5
+	path := s.write(t, 1)
+	groups := draw(s.vocabulary, 2, 3, 1)
+	on := open(t, path, devicetest.NewOracle(), model.Options{MaxRows: 300, Recompute: model.Always})
+	o := model.Options{MaxRows: 300, Memory: on.Plan().Bytes - 1}
+	away := open(t, path, devicetest.NewOracle(), o)
+	p := away.Plan()
+	if on.Plan().Host != 0 || p.Host != int64(5*300*s.width*4) || p.Bytes > o.Memory || !strings.Contains(p.Message, "of the machine's memory") {
+		t.Errorf("%+v", p)
+	}
+	logp, grads := accumulate(t, on, groups, [][]model.Part{whole(groups)})
+	logpAway, gradsAway := accumulate(t, away, groups, [][]model.Part{whole(groups)})
+	if !reflect.DeepEqual(logp, logpAway) || !reflect.DeepEqual(grads, gradsAway) {
+		t.Error("other bits")
+	}
+	o.Recompute = model.Never
+	if _, err := tryOpen(t, path, devicetest.NewOracle(), o); err == nil {
+		t.Error("offloaded, though nothing may be computed again")
+	}
+}
+
 // TestSplit cuts random groups: everything once, within the plan, whole groups where they
 // fit, the same again.
 func TestSplit(t *testing.T) {

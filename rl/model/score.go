@@ -18,6 +18,10 @@ func (m *Model) Forward(groups []Group, micro []Part) (Scores, error) {
 	m.embed(b, m.traces[0].in)
 	for l := range m.cfg.layers {
 		t := m.traces[l].rows(b.rows)
+		if t.away != nil {
+			m.d.Mark("offload")
+			m.d.Copy(t.away, t.in)
+		}
 		p.attention(l, t)
 		p.feedForward(l, t, top(m.traces[l+1].in, b.rows))
 	}

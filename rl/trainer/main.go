@@ -22,18 +22,27 @@ import (
 func main() {
 	// A parent that is gone closes both pipes; that must not end the step in hand.
 	signal.Ignore(syscall.SIGPIPE)
-	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "longhand-trainer is started by longhand train, and takes no arguments")
-		os.Exit(2)
-	}
-	out, err := takeStdout()
-	if err == nil {
-		err = rl.Serve(context.Background(), os.Stdin, out, do)
-	}
-	if err != nil {
+	if err := program(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// program does what the arguments ask for: none, serve a parent; else try out a GPU.
+func program(args []string) error {
+	switch {
+	case len(args) == 0:
+		out, err := takeStdout()
+		if err != nil {
+			return err
+		}
+		return rl.Serve(context.Background(), os.Stdin, out, do)
+	case args[0] == "selftest" && len(args) == 1:
+		return selftest(os.Stdout)
+	case args[0] == "bench":
+		return bench(os.Stdout, args[1:])
+	}
+	return errors.New("longhand-trainer is started by longhand train; by hand it takes selftest, or bench --shape S, which try out a GPU")
 }
 
 // do does one job.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -20,6 +22,9 @@ type workshop struct {
 	job    rl.Job // with slots and rows as they were found to fit
 	parts  rl.Parts
 	device model.Device
+	onGPU  bool  // the device is a card
+	beside bool  // and llama.cpp computes on it, too
+	whole  int64 // what the device had free when it was opened
 	base   *checkpoint.File
 	opened []func() error // closed in the reverse order
 }
@@ -49,20 +54,20 @@ func (w *workshop) open(ctx context.Context) error {
 		w.parts.Held = int64(w.parts.Sampler.Info().Bytes)
 	}
 	w.parts.Peak = func() int64 { return memoryOf("VmHWM") }
+	if w.onGPU { // the card's memory is what is short; nothing on it grows later
+		w.parts.Held = w.whole - w.free()
+		w.parts.Peak = func() int64 { return w.whole - w.free() }
+	}
 	return w.openPolicy()
 }
 
 // openBase opens device and file.
 func (w *workshop) openBase(ctx context.Context) (err error) {
-	if w.job.Device == "cuda" {
-		return errors.New("this trainer has no CUDA device; use --device cpu")
-	}
-	d, err := cpu.New(cpu.Options{Threads: w.job.Threads, BLAS: w.job.BLAS})
-	if err != nil {
+	if w.device, w.onGPU, err = openDevice(w.job); err != nil {
 		return err
 	}
-	w.device = d
-	w.opened = append(w.opened, d.Close)
+	w.opened = append(w.opened, w.device.Close)
+	w.whole = w.free()
 	if w.base, err = checkpoint.Open(w.job.Base); err != nil {
 		return err
 	}
@@ -93,7 +98,11 @@ func (w *workshop) openSampler(ctx context.Context) error {
 		return err
 	}
 	tokens := prompt + w.job.MaxTokens
-	slots, cells, err := engine.Room(path, tokens, uint64(w.free()/cacheShare), engine.Options{})
+	free, _ := cpu.SystemMemory()
+	if w.beside = w.onGPU && w.small(path); w.beside {
+		free = min(free, w.free())
+	}
+	slots, cells, err := engine.Room(path, tokens, uint64(free/cacheShare), engine.Options{})
 	if err != nil {
 		return err
 	}
@@ -120,9 +129,31 @@ func (w *workshop) drawnFrom(ctx context.Context) (string, error) {
 	return w.job.Base, nil
 }
 
-// engine opens a model in llama.cpp, on the processor: a GPU is the trainer's.
+// engineShare is the part of a card's memory that llama.cpp may have: the rest is for training, which is planned
+// when llama.cpp has taken its own.
+const engineShare = 3
+
+// small says whether the files that llama.cpp will open fit into its share of the card. Else it computes on the
+// processor.
+func (w *workshop) small(path string) bool {
+	var bytes int64
+	for _, f := range []string{path, cmp.Or(w.job.Judge, path)} {
+		st, err := os.Stat(f)
+		if err != nil {
+			return false
+		}
+		bytes += st.Size()
+	}
+	return bytes < w.free()/engineShare
+}
+
+// engine opens a model in llama.cpp: on the processor, or where the device is a card, it has room, and the library
+// is built for it, beside the training.
 func (w *workshop) engine(path string, o engine.Options) (*engine.Model, error) {
 	o.Library, o.Threads, o.GPULayers = w.job.Library, w.job.Threads, -1
+	if w.beside {
+		o.GPULayers = 0 // as many as fit
+	}
 	m, err := engine.Open(path, o)
 	if err != nil {
 		return nil, err

@@ -103,28 +103,32 @@ func (op *operation) prepare(d model.Device) (*arguments, func(), error) {
 
 // check compares a device with the oracle in every variation, up to the first
 // that is wrong.
-func (op *operation) check(d model.Device, tol Tolerance) error {
+func (op *operation) check(d model.Device, tol Tolerance) (most float64, err error) {
 	got, done, err := op.prepare(d)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer done()
 	oracle := NewOracle()
+	oracle.bf16 = tol.BF16
 	want, doneToo, err := op.prepare(oracle)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer doneToo()
 	for _, v := range op.variations() {
+		v.bf16 = tol.BF16 && op.weight != nil
 		v.tol = tol.of(op.weight != nil, v.kinds) * max(1, op.slack)
-		if err := v.compare(d, oracle, got, want); err != nil {
-			return fmt.Errorf("%s, %s: %w", op, v, err)
+		off, err := v.compare(d, oracle, got, want)
+		if err != nil {
+			return most, fmt.Errorf("%s, %s: %w", op, v, err)
 		}
+		most = max(most, off)
 	}
 	if op.large {
-		return nil
+		return most, nil
 	}
-	return op.refuses(d, got)
+	return most, op.refuses(d, got)
 }
 
 // variations are the ways to lay out the operands and to choose their kinds.

@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -23,9 +24,10 @@ type Oracle struct {
 	mark  string
 	since time.Time
 	times map[string]float64
+	bf16  bool // weights are rounded
 }
 
-var _ model.Device = (*Oracle)(nil)
+var _ model.Offloader = (*Oracle)(nil)
 
 // NewOracle makes an oracle.
 func NewOracle() *Oracle {
@@ -75,6 +77,9 @@ func (d *Oracle) Alloc(k model.Kind, rows, cols int) model.Buffer {
 	c.bytes, c.v = bytes, make([]float64, rows*cols)
 	return m
 }
+
+// AllocHost is Alloc: there is one memory.
+func (d *Oracle) AllocHost(rows, cols int) model.Buffer { return d.Alloc(model.F32, rows, cols) }
 
 // Free gives a buffer back.
 func (d *Oracle) Free(b model.Buffer) {
@@ -165,11 +170,20 @@ func (d *Oracle) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 		for i := range t.Rows {
 			t.Dequant(row, i, 1)
 			for _, x := range row {
+				if d.bf16 {
+					x = rounded(x)
+				}
 				w.v = append(w.v, float64(x))
 			}
 		}
 	}
 	return w, nil
+}
+
+// rounded is the nearest number that BF16 has, of two the even one.
+func rounded(x float32) float32 {
+	u := math.Float32bits(x)
+	return math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff)
 }
 
 // FreeWeight gives a weight back.

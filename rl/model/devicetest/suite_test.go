@@ -108,7 +108,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"Alloc", used{NewOracle()}},
 		{"Sync", forgets{NewOracle(), new(bool)}},
 	} {
-		err := cases[f.found].Check(f.d, Tolerance{F32: 1e-5, Act: 1e-5})
+		_, err := cases[f.found].Check(f.d, Tolerance{F32: 1e-5, Act: 1e-5})
 		if err == nil {
 			t.Errorf("%T passes as %s", f.d, f.found)
 			continue

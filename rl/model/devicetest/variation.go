@@ -22,6 +22,7 @@ type variation struct {
 	kinds kinds
 	place placing
 	tol   float64
+	bf16  bool // what is read is rounded to BF16
 }
 
 func (v *variation) String() string {
@@ -71,6 +72,13 @@ func (v *variation) hosts() []*host {
 			}
 		}
 		list = append(list, h)
+	}
+	if v.bf16 {
+		for _, o := range v.op.operands {
+			for i, x := range values[o.name] {
+				values[o.name][i] = float64(rounded(float32(x)))
+			}
+		}
 	}
 	for _, h := range list {
 		h.cells = v.op.values(operand{name: "around", spread: 100}, h.rows*h.cols)
@@ -126,8 +134,9 @@ func (v *variation) on(d model.Device, a *arguments, hosts []*host, cells [][]fl
 }
 
 // compare runs the operation twice on a device and once on the oracle, which
-// gets what the device holds: rounding of the operands is no error.
-func (v *variation) compare(d, oracle model.Device, got, want *arguments) error {
+// gets what the device holds: rounding of the operands is no error. It returns the largest error in
+// parts of the one that is allowed.
+func (v *variation) compare(d, oracle model.Device, got, want *arguments) (most float64, err error) {
 	hosts := v.hosts()
 	cells := make([][]float64, len(hosts))
 	for i, h := range hosts {
@@ -135,27 +144,29 @@ func (v *variation) compare(d, oracle model.Device, got, want *arguments) error 
 	}
 	before, first, err := v.on(d, got, hosts, cells)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, second, err := v.on(d, got, hosts, cells)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, right, err := v.on(oracle, want, hosts, before)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i, h := range hosts {
-		if err := h.compare(before[i], first[i], second[i], right[i], v.tol); err != nil {
-			return err
+		off, err := h.compare(before[i], first[i], second[i], right[i], v.tol)
+		if err != nil {
+			return most, err
 		}
+		most = max(most, off)
 	}
-	return nil
+	return most, nil
 }
 
 // compare looks at every cell of a host: what the operation wrote is right and
 // the same in both calls, the rest is as it was.
-func (h *host) compare(before, first, second, right []float64, tol float64) error {
+func (h *host) compare(before, first, second, right []float64, tol float64) (most float64, err error) {
 	written := make([]bool, len(before))
 	for _, g := range h.guests {
 		if g.role == reads {
@@ -173,19 +184,20 @@ func (h *host) compare(before, first, second, right []float64, tol float64) erro
 			written[c] = true
 			off := math.Abs(first[c]-right[c]) / size
 			if !(off <= tol) {
-				return fmt.Errorf("%s[%d,%d] is %g, the oracle's %g: %.2g of %.3g, allowed are %.2g", g.name, i/g.cols, i%g.cols, first[c], right[c], off, size, tol)
+				return most, fmt.Errorf("%s[%d,%d] is %g, the oracle's %g: %.2g of %.3g, allowed are %.2g", g.name, i/g.cols, i%g.cols, first[c], right[c], off, size, tol)
 			}
+			most = max(most, off/tol)
 			if math.Float64bits(first[c]) != math.Float64bits(second[c]) {
-				return fmt.Errorf("%s[%d,%d] is %g, and called again %g", g.name, i/g.cols, i%g.cols, first[c], second[c])
+				return most, fmt.Errorf("%s[%d,%d] is %g, and called again %g", g.name, i/g.cols, i%g.cols, first[c], second[c])
 			}
 		}
 	}
 	for c, was := range before {
 		if !written[c] && math.Float64bits(was) != math.Float64bits(first[c]) {
-			return fmt.Errorf("%s: %g became %g", h.whose(c), was, first[c])
+			return most, fmt.Errorf("%s: %g became %g", h.whose(c), was, first[c])
 		}
 	}
-	return nil
+	return most, nil
 }
 
 // cell is where cell i of a guest lies in its host.
