@@ -57,7 +57,7 @@ cuda-asan: # the same kernels and steps with every access checked
 	sh rl/cuda/loader/build.sh "$(CUDA)"
 	sh rl/cuda/standin/build.sh "$(CUDA)/asan" -fsanitize=address,undefined -fno-omit-frame-pointer
 	$(WITH_CUDA) go test -tags cuda -c -o "$(CUDA)/cuda.test" ./rl/cuda
-	cd rl/cuda && CUDA_DRIVER_LIB="$(CUDA)/asan/libcuda.so.1" CUBLAS_LIB="$(CUDA)/asan/libcublas.so.12" REQUIRE_CUDA=1 ASAN_OPTIONS=detect_leaks=0 \
+	cd rl/cuda && CUDA_DRIVER_LIB="$(CUDA)/asan/libcuda.so.1" CUBLAS_LIB="$(CUDA)/asan/libcublas.so.12" REQUIRE_CUDA=1 STANDIN_THREADS=1 ASAN_OPTIONS=detect_leaks=0 \
 	  LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" "$(CUDA)/cuda.test" -test.run 'TestDevice|TestStep|TestDequantisation'
 
 ptx:

@@ -100,14 +100,20 @@ inline void run_block(Block &b) {
     if (!progress) die("deadlock: divergent __syncthreads or shuffle");
   }
 }
+// The stacks of a thread's fibers, kept for its next launch.
+struct Stacks {
+  char *p = nullptr; size_t bytes = 0;
+  char *of(size_t n) { if (n > bytes) { free(p); p = (char *)aligned_alloc(64, bytes = n); } return p; }
+  ~Stacks() { free(p); }
+};
+inline thread_local Stacks stacks;
 inline void launch(dim3 g, dim3 bd, void (*run)(void *), void *arg, int nthreads = 0) {
   if (nthreads <= 0) nthreads = (int)std::thread::hardware_concurrency();
   std::atomic<long> next{0}; long total = (long)g.x * g.y * g.z;
   auto worker = [&] {
     size_t n = (size_t)bd.x * bd.y * bd.z; Block b; b.gdim = g; b.bdim = bd; b.f.resize(n); b.w.resize((n + 31) / 32); b.run = run; b.arg = arg;
-    b.stacks = (char *)aligned_alloc(64, n * STACK);
+    b.stacks = stacks.of(n * STACK);
     for (long i; (i = next++) < total;) { b.bid = {unsigned(i % g.x), unsigned(i / g.x % g.y), unsigned(i / g.x / g.y)}; run_block(b); }
-    free(b.stacks);
   };
   if (nthreads == 1 || total == 1) { worker(); return; }
   std::vector<std::thread> t; for (int i = 0; i < nthreads; i++) t.emplace_back(worker);
