@@ -50,6 +50,7 @@ cuda-test: trainer
 	sh rl/cuda/standin/build.sh "$(CUDA)"
 	$(WITH_CUDA) go vet -tags cuda ./rl/...
 	$(STANDIN) LONGHAND_TRAINER="$(CURDIR)/bin/longhand-trainer" $(WITH_CUDA) go test -tags cuda ./rl/cuda
+	$(STANDIN) $(WITH_CUDA) go test -tags cuda -run Card ./rl/trainer
 	g++ -std=c++17 -O2 -DGPU_EMULATE -pthread rl/cuda/kernels/attention_test.cc -o "$(CUDA)/attention_test" && "$(CUDA)/attention_test"
 
 cuda-asan: # the same kernels and steps with every access checked

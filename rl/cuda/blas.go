@@ -20,6 +20,7 @@ type cublas struct {
 	create       func(handle *uintptr) int32
 	destroy      func(handle uintptr) int32
 	getVersion   func(handle uintptr, version *int32) int32
+	setMathMode  func(handle uintptr, mode int32) int32
 	setWorkspace func(handle, space, bytes uintptr) int32
 	gemmEx       func(handle uintptr, transA, transB, m, n, k int32, alpha unsafe.Pointer, a uintptr, typeA, lda int32, b uintptr, typeB, ldb int32, beta unsafe.Pointer, c uintptr, typeC, ldc, compute, algorithm int32) int32
 }
@@ -30,6 +31,7 @@ const (
 	asItIs, turned    = 0, 1
 	sumInF32          = 68
 	anyAlgorithm      = -1
+	sumNowhereInBF16  = 16 // also where a product is cut into parts
 )
 
 // workspace is what cuBLAS may work in. It must be the same for the same bits.
@@ -79,6 +81,9 @@ func openCublas() (*cublas, error) {
 			return nil, fmt.Errorf("cuda: %s does not start: cuBLAS status %d", path, status)
 		}
 		b.getVersion(b.handle, &b.version)
+		if status := b.setMathMode(b.handle, sumNowhereInBF16); status != 0 {
+			return nil, fmt.Errorf("cuda: %s does not sum in float32 alone: cuBLAS status %d", path, status)
+		}
 		return b, nil
 	}
 	return nil, fmt.Errorf("cuda: cuBLAS was not found; install it (libcublas of CUDA 13, 12 or 11) or name its file in CUBLAS_LIB: %w", errors.Join(errs[:min(1, len(errs))]...))
@@ -87,7 +92,7 @@ func openCublas() (*cublas, error) {
 func (b *cublas) bind(library uintptr) error {
 	for name, f := range map[string]any{
 		"cublasCreate_v2": &b.create, "cublasDestroy_v2": &b.destroy, "cublasGetVersion_v2": &b.getVersion,
-		"cublasSetWorkspace_v2": &b.setWorkspace, "cublasGemmEx": &b.gemmEx,
+		"cublasSetMathMode": &b.setMathMode, "cublasSetWorkspace_v2": &b.setWorkspace, "cublasGemmEx": &b.gemmEx,
 	} {
 		symbol, err := purego.Dlsym(library, name)
 		if err != nil {

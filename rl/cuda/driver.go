@@ -5,6 +5,7 @@ package cuda
 // #include <stdlib.h>
 // #include <cuda.h>
 // extern int cudaload_status; // what cuInit said; see loader
+// extern const char *cudaload_error; // why a library that was named was not opened
 import "C"
 
 import (
@@ -24,6 +25,9 @@ const oldestDriver = 11000
 
 // driverError is why there is no driver to use; nil where there is.
 func driverError() error {
+	if C.cudaload_error != nil {
+		return fmt.Errorf("the library that CUDA_DRIVER_LIB names cannot be opened: %s", C.GoString(C.cudaload_error))
+	}
 	switch status := int(C.cudaload_status); {
 	case status == 100:
 		return errors.New("no NVIDIA GPU or driver was found")

@@ -36,8 +36,6 @@ type tensor struct {
 type base struct {
 	limit, used int64
 	held        map[*checkpoint.Tensor]int64 // by a weight's first tensor; 0: it stays quantised
-	reserved    int64                        // of scratchWeight
-	logits      int64                        // of scratchLogits
 }
 
 // panelCells is what a panel has at most: all matrices of a layer fit, so that only heads are cut.
@@ -54,7 +52,7 @@ const logitBytes, slopeCols = 256 << 20, 32 << 10
 func headRows(vocabulary int) int { return max(64, min(2048, logitBytes/4/max(1, vocabulary)/64*64)) }
 
 // WeightBytes counts weights in BF16 as long as Options.Resident allows, and after that in the file's types. The
-// scratch is a dequantised panel, what the head works in should this be one, and cuBLAS's workspace.
+// scratch is a dequantised panel, and what the head works in, should this be one.
 func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch int64) {
 	rows, cols := joined(tensors)
 	resident = d.book(tensors[0], d.Bytes(act, rows, cols))
@@ -62,10 +60,19 @@ func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch i
 		for _, t := range tensors {
 			resident += (int64(len(t.Data)) + granule - 1) / granule * granule
 		}
-		scratch = 2 * int64(panelRows(rows, cols)) * int64(cols)
+		scratch = panelBytes(rows, cols)
 	}
+	logits, slopes := headBytes(rows)
+	return resident, scratch + logits + slopes
+}
+
+// panelBytes and headBytes are what a weight needs in scratch: its panel, where it is not held, and a tile's logits and
+// slopes, should it be a head.
+func panelBytes(rows, cols int) int64 { return 2 * int64(panelRows(rows, cols)) * int64(cols) }
+
+func headBytes(rows int) (logits, slopes int64) {
 	tile := int64(headRows(rows))
-	return resident, scratch + tile*(4*int64(rows)+2*int64(min(rows, slopeCols))+4*int64(cols))
+	return 4 * tile * int64(rows), 2 * tile * int64(min(rows, slopeCols))
 }
 
 // book returns the bytes that a weight takes in BF16, 0 when that is too much. What it said once holds.
@@ -121,8 +128,16 @@ func (d *Device) load(w *weight, tensors []*checkpoint.Tensor, resident int64) e
 		w.parts = append(w.parts, tensor{t.Type, first, t.Rows, on})
 		first += t.Rows
 	}
+	// Scratch is taken now, so that what does not fit is known before the first step.
+	logits, slopes := headBytes(w.rows)
+	if _, err := d.scratchFor(scratchLogits, logits); err != nil {
+		return err
+	}
+	if _, err := d.scratchFor(scratchSlope, slopes); err != nil {
+		return err
+	}
 	if resident == 0 {
-		_, err := d.scratchFor(scratchWeight, 2*int64(panelRows(w.rows, w.cols))*int64(w.cols))
+		_, err := d.scratchFor(scratchWeight, panelBytes(w.rows, w.cols))
 		return err
 	}
 	m, err := d.take(resident)

@@ -4,11 +4,10 @@
 // and the other side passes through shared memory in tiles of 64 rows, one tile ahead of the arithmetic. Scores are
 // float and, times log2(e), exponents of 2. Head sizes up to D run as D, with zeros behind. scale is above 0. All sums
 // have a fixed order, so the same call gives the same bits.
-#include "gpu.h"
+#include "cells.h"
 
 namespace attention {
 
-typedef long long i64;
 constexpr int THREADS = 128, ROWS = 64;   // of a block, of a tile
 constexpr float LOG2E = 1.4426950408889634f, LN2 = 0.6931471805599453f;
 constexpr unsigned ALL = 0xffffffffu;
@@ -23,14 +22,6 @@ constexpr int dq_shared(int D) { return (kept(D) ? 4 : 6) * tile_bytes(D); }   /
 constexpr int dkv_shared(int D) { return dq_shared(D) + 4 * ROWS * 4; }        // 33792, 99328; lse and delta of both stages
 
 static __device__ __forceinline__ float infinity() { return __uint_as_float(0x7f800000u); }
-static __device__ __forceinline__ float load(const void *p, int f32, i64 i) { return f32 ? ((const float *)p)[i] : bf2f(((const bf16 *)p)[i]); }
-static __device__ __forceinline__ void store(void *p, int f32, i64 i, float v) {
-  if (f32) ((float *)p)[i] = v; else ((bf16 *)p)[i] = f2bf(v);
-}
-static __device__ __forceinline__ float sum_of_warp(float v) {
-  for (int o = 16; o; o >>= 1) v += __shfl_xor_sync(ALL, v, o);
-  return v;
-}
 
 // The n rows that a tile's queries see, numbered through: the prefix, then their segment. Query t sees those up to last(t).
 struct Keys {
@@ -208,7 +199,7 @@ template <int D> static __device__ __forceinline__ void write(void *m, int f32, 
       if (c < size) *(unsigned long long *)((bf16 *)m + at) = gpu_pack(x[0], x[1]) | (unsigned long long)gpu_pack(x[2], x[3]) << 32;
     } else {
 #pragma unroll 1
-      for (int i = 0; i < 4 && c + i < size; i++) store(m, f32, at + i, x[i]);
+      for (int i = 0; i < 4 && c + i < size; i++) set_cell(m, f32, at + i, x[i]);
     }
   }
 }
@@ -443,7 +434,7 @@ constexpr int WARPS = 8, PLAIN = 128;
 
 struct Matrix {
   const void *p; int f32, ld;
-  __device__ __forceinline__ float at(i64 row, i64 column) const { return load(p, f32, row * ld + column); }
+  __device__ __forceinline__ float at(i64 row, i64 column) const { return cell(p, f32, row * ld + column); }
 };
 static __device__ __forceinline__ float dot(Matrix a, int i, i64 ca, Matrix b, int j, i64 cb, int size) {
   float sum = 0;
@@ -469,11 +460,10 @@ struct Columns {
 #pragma unroll
     for (int i = 0; i < PLAIN / 32; i++) {
       const int d = i * 32 + threadIdx.x % 32;
-      if (d < n) store(p, f32, at + d, x[i] * f);
+      if (d < n) set_cell(p, f32, at + d, x[i] * f);
     }
   }
 };
-static __device__ __forceinline__ int least(int a, int b) { return a < b ? a : b; }
 
 static __device__ __forceinline__ Keys keys_of_row(const int *table, int t) {
   const int *r = table + (i64)t * 4;
@@ -481,12 +471,6 @@ static __device__ __forceinline__ Keys keys_of_row(const int *table, int t) {
 }
 
 }  // namespace attention
-
-#if defined(GPU_EMULATE)
-#define ATTENTION_KERNEL(name) EMU_REGISTER(name)
-#else
-#define ATTENTION_KERNEL(name)
-#endif
 
 // The fast kernels: 128 threads, D the head size or more. vec says that all bf16 pointers are 16-byte aligned, their lds
 // multiples of 8, and size too. Tables of int:
@@ -498,7 +482,7 @@ static __device__ __forceinline__ Keys keys_of_row(const int *table, int t) {
   extern "C" __global__ void __launch_bounds__(128, D == 64 ? 3 : 2) attn_fwd_##D(void *out, int out_f32, int ldo, float *lse, int ldl, const bf16 *q, int ldq, const bf16 *k, int ldk, const bf16 *v, int ldv, const int *tiles, int heads, int kv_heads, int size, float scale, int vec) { \
     attention::forward<D>(out, out_f32, ldo, lse, ldl, q, ldq, k, ldk, v, ldv, tiles, heads, kv_heads, size, scale, vec); \
   } \
-  ATTENTION_KERNEL(attn_fwd_##D)
+  KERNEL(attn_fwd_##D)
 ATTENTION_FWD(64)
 ATTENTION_FWD(128)
 
@@ -506,7 +490,7 @@ ATTENTION_FWD(128)
   extern "C" __global__ void __launch_bounds__(128, D == 64 ? 3 : 2) attn_dq_##D(void *dq, int dq_f32, int lddq, const bf16 *dout, int lddo, const float *delta, int ldd, const float *lse, int ldl, const bf16 *q, int ldq, const bf16 *k, int ldk, const bf16 *v, int ldv, const int *tiles, int heads, int kv_heads, int size, float scale, int vec) { \
     attention::backward_queries<D, N>(dq, dq_f32, lddq, dout, lddo, delta, ldd, lse, ldl, q, ldq, k, ldk, v, ldv, tiles, heads, kv_heads, size, scale, vec); \
   } \
-  ATTENTION_KERNEL(attn_dq_##D)
+  KERNEL(attn_dq_##D)
 ATTENTION_DQ(64, 4)
 ATTENTION_DQ(128, 8)
 
@@ -514,7 +498,7 @@ ATTENTION_DQ(128, 8)
   extern "C" __global__ void __launch_bounds__(128, 2) attn_dkv_##D(void *dk, int dk_f32, int lddk, void *dv, int dv_f32, int lddv, const bf16 *dout, int lddo, const float *delta, int ldd, const float *lse, int ldl, const bf16 *q, int ldq, const bf16 *k, int ldk, const bf16 *v, int ldv, const int *ktiles, const int *visits, int heads, int kv_heads, int size, float scale, int vec) { \
     attention::backward_keys<D, N>(dk, dk_f32, lddk, dv, dv_f32, lddv, dout, lddo, delta, ldd, lse, ldl, q, ldq, k, ldk, v, ldv, ktiles, visits, heads, kv_heads, size, scale, vec); \
   } \
-  ATTENTION_KERNEL(attn_dkv_##D)
+  KERNEL(attn_dkv_##D)
 ATTENTION_DKV(64, 4)
 ATTENTION_DKV(128, 4)
 
@@ -525,11 +509,11 @@ extern "C" __global__ void __launch_bounds__(256) attn_delta(float *delta, int l
   if (w >= (i64)rows * heads) return;
   const i64 t = w / heads, h = w % heads;
   float sum = 0;
-  for (int d = threadIdx.x % 32; d < size; d += 32) sum += load(dout, dout_f32, t * lddo + h * size + d) * load(out, out_f32, t * ldo + h * size + d);
-  sum = sum_of_warp(sum);
+  for (int d = threadIdx.x % 32; d < size; d += 32) sum += cell(dout, dout_f32, t * lddo + h * size + d) * cell(out, out_f32, t * ldo + h * size + d);
+  sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) delta[t * ldd + h] = sum;
 }
-ATTENTION_KERNEL(attn_delta)
+KERNEL(attn_delta)
 
 // rows_table: 4 ints for each row, the start of its segment, its prefix, the prefix's rows, 0
 extern "C" __global__ void __launch_bounds__(256) attn_plain_fwd(void *out, int out_f32, int ldo, float *lse, int ldl, const void *q, int q_f32, int ldq, const void *k, int k_f32, int ldk, const void *v, int v_f32, int ldv, const int *rows_table, int T, int heads, int kv_heads, int size, float scale) {
@@ -545,20 +529,20 @@ extern "C" __global__ void __launch_bounds__(256) attn_plain_fwd(void *out, int 
   for (int i = lane; i < keys.n; i += 32) most = fmaxf(most, score(i));
   for (int o = 16; o; o >>= 1) most = fmaxf(most, __shfl_xor_sync(ALL, most, o));
   for (int i = lane; i < keys.n; i += 32) sum += gpu_exp2f(score(i) - most);
-  sum = sum_of_warp(sum);
+  sum = warp_sum(sum);
   if (lane == 0) lse[(i64)t * ldl + h] = (most + gpu_log2f(sum)) * LN2;
   for (int c = 0; c < size; c += PLAIN) {
-    const int n = least(PLAIN, size - c);
+    const int n = min_int(PLAIN, size - c);
     Columns acc;
     acc.clear();
     for (int i0 = 0; i0 < keys.n; i0 += 32) {
       const float p = i0 + lane < keys.n ? gpu_exp2f(score(i0 + lane) - most) : 0;
-      acc.add(p, vm, shared + c, n, least(32, keys.n - i0), [&](int l) { return keys.at(i0 + l); });
+      acc.add(p, vm, shared + c, n, min_int(32, keys.n - i0), [&](int l) { return keys.at(i0 + l); });
     }
     acc.write(out, out_f32, (i64)t * ldo + own + c, n, 1 / sum);
   }
 }
-ATTENTION_KERNEL(attn_plain_fwd)
+KERNEL(attn_plain_fwd)
 
 extern "C" __global__ void __launch_bounds__(256) attn_plain_dq(void *dq, int dq_f32, int lddq, const void *dout, int dout_f32, int lddo, const float *delta, int ldd, const float *lse, int ldl, const void *q, int q_f32, int ldq, const void *k, int k_f32, int ldk, const void *v, int v_f32, int ldv, const int *rows_table, int T, int heads, int kv_heads, int size, float scale) {
   using namespace attention;
@@ -570,7 +554,7 @@ extern "C" __global__ void __launch_bounds__(256) attn_plain_dq(void *dq, int dq
   const i64 own = (i64)h * size, shared = (i64)(h * kv_heads / heads) * size;
   const float whole = lse[(i64)t * ldl + h], mean = delta[(i64)t * ldd + h];
   for (int c = 0; c < size; c += PLAIN) {
-    const int n = least(PLAIN, size - c);
+    const int n = min_int(PLAIN, size - c);
     Columns acc;
     acc.clear();
     for (int i0 = 0; i0 < keys.n; i0 += 32) {
@@ -579,12 +563,12 @@ extern "C" __global__ void __launch_bounds__(256) attn_plain_dq(void *dq, int dq
         const int s = keys.at(i0 + lane);
         ds = gpu_expf(scale * dot(qm, t, own, km, s, shared, size) - whole) * (dot(gm, t, own, vm, s, shared, size) - mean);
       }
-      acc.add(ds, km, shared + c, n, least(32, keys.n - i0), [&](int l) { return keys.at(i0 + l); });
+      acc.add(ds, km, shared + c, n, min_int(32, keys.n - i0), [&](int l) { return keys.at(i0 + l); });
     }
     acc.write(dq, dq_f32, (i64)t * lddq + own + c, n, scale);
   }
 }
-ATTENTION_KERNEL(attn_plain_dq)
+KERNEL(attn_plain_dq)
 
 // Grid: key tiles * kv_heads * 8, the blocks of a tile's head next to one another, then the heads of a tile.
 extern "C" __global__ void __launch_bounds__(256) attn_plain_dkv(void *dk, int dk_f32, int lddk, void *dv, int dv_f32, int lddv, const void *dout, int dout_f32, int lddo, const float *delta, int ldd, const float *lse, int ldl, const void *q, int q_f32, int ldq, const void *k, int k_f32, int ldk, const void *v, int v_f32, int ldv, const int *ktiles, const int *visits, int heads, int kv_heads, int size, float scale) {
@@ -596,13 +580,13 @@ extern "C" __global__ void __launch_bounds__(256) attn_plain_dkv(void *dk, int d
   const i64 shared = (i64)kv * size;
   const Matrix qm = {q, q_f32, ldq}, km = {k, k_f32, ldk}, vm = {v, v_f32, ldv}, gm = {dout, dout_f32, lddo};
   for (int c = 0; c < size; c += PLAIN) {
-    const int n = least(PLAIN, size - c);
+    const int n = min_int(PLAIN, size - c);
     Columns key_acc, value_acc;
     key_acc.clear(), value_acc.clear();
     Walk walk = {visits + (i64)tile[2] * 3, tile[3], s, kv * group, (kv + 1) * group, 0, 0, 0, 0};
     for (bool more = walk.open(); more; more = walk.next()) {
       const i64 own = (i64)walk.head * size;
-      for (int t0 = walk.q; t0 < least(walk.q + ROWS, walk.end); t0 += 32) {
+      for (int t0 = walk.q; t0 < min_int(walk.q + ROWS, walk.end); t0 += 32) {
         const int t = t0 + lane;
         float p = 0, ds = 0;
         if (t < walk.end) {
@@ -610,12 +594,12 @@ extern "C" __global__ void __launch_bounds__(256) attn_plain_dkv(void *dk, int d
           ds = p * (dot(gm, t, own, vm, s, shared, size) - delta[(i64)t * ldd + walk.head]);
         }
         const auto query = [&](int l) { return t0 + l; };
-        key_acc.add(ds, qm, own + c, n, least(32, walk.end - t0), query);
-        value_acc.add(p, gm, own + c, n, least(32, walk.end - t0), query);
+        key_acc.add(ds, qm, own + c, n, min_int(32, walk.end - t0), query);
+        value_acc.add(p, gm, own + c, n, min_int(32, walk.end - t0), query);
       }
     }
     key_acc.write(dk, dk_f32, (i64)s * lddk + shared + c, n, scale);
     value_acc.write(dv, dv_f32, (i64)s * lddv + shared + c, n, 1);
   }
 }
-ATTENTION_KERNEL(attn_plain_dkv)
+KERNEL(attn_plain_dkv)

@@ -80,7 +80,7 @@ template <class B> static __device__ __forceinline__ void rows_of(void *dst, int
 }
 
 #define DEQUANT(T)                                                                                                                                     \
-  extern "C" __global__ void dequant_##T(void *dst, int df, int ldd, const u8 *src, const int *ids, int from, int first, int count, int rows, int cols) { \
+  extern "C" __global__ void __launch_bounds__(256) dequant_##T(void *dst, int df, int ldd, const u8 *src, const int *ids, int from, int first, int count, int rows, int cols) { \
     rows_of<T##Block>(dst, df, ldd, src, ids, from, first, count, rows, cols);                                                                          \
   }                                                                                                                                                    \
   KERNEL(dequant_##T)

@@ -12,7 +12,7 @@ static __device__ __forceinline__ Sums merged(Sums a, Sums b) {
 }
 
 // A block takes a row of logits, as wide as the vocabulary: logp of the target, entropy, and the logsumexp.
-extern "C" __global__ void head_score(float *logp, int ldp, float *entropy, int lde, float *lse, const float *logits, i64 ld, const int *target, int cols) {
+extern "C" __global__ void __launch_bounds__(1024) head_score(float *logp, int ldp, float *entropy, int lde, float *lse, const float *logits, i64 ld, const int *target, int cols) {
   __shared__ float part[3][32];
   const int r = blockIdx.x;
   const float *z = logits + r * ld;
@@ -45,7 +45,7 @@ extern "C" __global__ void head_score(float *logp, int ldp, float *entropy, int 
 KERNEL(head_score)
 
 // dst = onehot(target) - exp(z - lse) for cols logits of each row, the first of them the vocabulary's first.
-extern "C" __global__ void head_slope(bf16 *dst, int ldd, const float *logits, i64 ld, const float *lse, const int *target, int first, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(256) head_slope(bf16 *dst, int ldd, const float *logits, i64 ld, const float *lse, const int *target, int first, int rows, int cols) {
   for_cells(r, c, rows, cols) {
     const float p = gpu_expf(logits[r * ld + first + c] - lse[r]);
     dst[(i64)r * ldd + c] = f2bf((target[r] == first + c ? 1.0f : 0.0f) - p);

@@ -5,7 +5,7 @@
 static __device__ __forceinline__ float part_sum(float v, float *part) { return blockDim.y > 1 ? warp_sum(v) : block_sum(v, part); }
 
 // inv = 1 / sqrt(mean(x^2) + eps), dst = x inv gain
-extern "C" __global__ void rms_norm(void *dst, int df, int ldd, float *inv, int ldi, const void *x, int xf, int ldx, const float *gain, int rows, int heads, int n, float eps) {
+extern "C" __global__ void __launch_bounds__(256) rms_norm(void *dst, int df, int ldd, float *inv, int ldi, const void *x, int xf, int ldx, const float *gain, int rows, int heads, int n, float eps) {
   __shared__ float part[32];
   const i64 at = (i64)blockIdx.x * blockDim.y + threadIdx.y;
   if (at >= (i64)rows * heads) return;  // a whole warp
@@ -23,7 +23,7 @@ extern "C" __global__ void rms_norm(void *dst, int df, int ldd, float *inv, int 
 KERNEL(rms_norm)
 
 // dx = inv (gain dy - x inv^2 mean(x gain dy)), or dx += the same
-extern "C" __global__ void rms_norm_back(void *dx, int df, int ldd, const void *dy, int yf, int ldy, const void *x, int xf, int ldx, const float *inv, int ldi, const float *gain, int rows, int heads, int n, int add) {
+extern "C" __global__ void __launch_bounds__(256) rms_norm_back(void *dx, int df, int ldd, const void *dy, int yf, int ldy, const void *x, int xf, int ldx, const float *inv, int ldi, const float *gain, int rows, int heads, int n, int add) {
   __shared__ float part[32];
   const i64 at = (i64)blockIdx.x * blockDim.y + threadIdx.y;
   if (at >= (i64)rows * heads) return;
@@ -42,7 +42,7 @@ extern "C" __global__ void rms_norm_back(void *dx, int df, int ldd, const void *
 KERNEL(rms_norm_back)
 
 // Pair j of each head turns by the angle of the row's position; the table has a row of pairs for each position.
-extern "C" __global__ void rope(void *x, int f32, int ld, const int *pos, const float *cosines, const float *sines, int rows, int heads, int size, int pairs, int pairwise, float sign) {
+extern "C" __global__ void __launch_bounds__(256) rope(void *x, int f32, int ld, const int *pos, const float *cosines, const float *sines, int rows, int heads, int size, int pairs, int pairwise, float sign) {
   for_cells(r, i, rows, heads * pairs) {
     const int j = i % pairs;
     const i64 head = (i64)r * ld + i / pairs * size, a = head + (pairwise ? 2 * j : j), b = head + (pairwise ? 2 * j + 1 : j + pairs);
@@ -54,7 +54,7 @@ extern "C" __global__ void rope(void *x, int f32, int ld, const int *pos, const 
 }
 KERNEL(rope)
 
-extern "C" __global__ void swiglu(void *dst, int df, int ldd, const void *gate, int gf, int ldg, const void *up, int uf, int ldu, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(256) swiglu(void *dst, int df, int ldd, const void *gate, int gf, int ldg, const void *up, int uf, int ldu, int rows, int cols) {
   for_cells(r, c, rows, cols) {
     const float z = cell(gate, gf, (i64)r * ldg + c);
     set_cell(dst, df, (i64)r * ldd + c, z * sigmoid(z) * cell(up, uf, (i64)r * ldu + c));
@@ -63,7 +63,7 @@ extern "C" __global__ void swiglu(void *dst, int df, int ldd, const void *gate, 
 KERNEL(swiglu)
 
 // dup = dy silu(gate), dgate = dy up s (1 + z (1 - s))
-extern "C" __global__ void swiglu_back(void *dgate, int af, int lda, void *dup, int bf, int ldb, const void *dy, int yf, int ldy, const void *gate, int gf, int ldg, const void *up, int uf, int ldu, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(256) swiglu_back(void *dgate, int af, int lda, void *dup, int bf, int ldb, const void *dy, int yf, int ldy, const void *gate, int gf, int ldg, const void *up, int uf, int ldu, int rows, int cols) {
   for_cells(r, c, rows, cols) {
     const float z = cell(gate, gf, (i64)r * ldg + c), u = cell(up, uf, (i64)r * ldu + c), d = cell(dy, yf, (i64)r * ldy + c), s = sigmoid(z);
     set_cell(dgate, af, (i64)r * lda + c, d * u * s * (1 + z * (1 - s)));
