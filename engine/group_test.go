@@ -184,6 +184,41 @@ func TestAFreeSlotIsTakenAtOnce(t *testing.T) {
 	}
 }
 
+// TestRanksCloseWhereACompletionIsOver: what goes on lies in sequences that follow each other, each with its own
+// cells, and draws what it would have drawn alone.
+func TestRanksCloseWhereACompletionIsOver(t *testing.T) {
+	m := openSample(t, Options{Split: true, Context: 1280, Sequences: 5})
+	prompt := question(t, m, "Tell a story.")
+	d := drawing{m: m, requests: numbered(prompt, 9, 9, 9, 9), root: -1}
+	for i := range d.requests {
+		d.slots, d.waiting = append(d.slots, &slot{seq: llama.SeqId(i + 1)}), append(d.waiting, member{i, 0})
+	}
+	for _, step := range []func() error{func() error { return d.fill(t.Context()) }, d.draw, func() error { return d.decode(t.Context()) }} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	on := []*slot{d.slots[1], d.slots[3]}
+	d.free(d.slots[0])
+	d.free(d.slots[2])
+	if err := d.closeRanks(); err != nil {
+		t.Fatal(err)
+	}
+	held := map[llama.SeqId]int{}
+	for _, s := range on {
+		held[s.seq] = lastPosition(m, int(s.seq)) + 1
+	}
+	if want := map[llama.SeqId]int{1: len(prompt) + 1, 2: len(prompt) + 1}; !reflect.DeepEqual(held, want) || lastPosition(m, 3) >= 0 || lastPosition(m, 4) >= 0 {
+		t.Errorf("what goes on holds %v, not %v; sequences 3 and 4 hold %d and %d", held, want, lastPosition(m, 3)+1, lastPosition(m, 4)+1)
+	}
+	lengths := numbered(prompt, 3, 12, 2, 10)
+	whole := groups(t, 1, lengths, m.Sample(t.Context(), lengths, 1, SampleOptions{LogProbs: true}))
+	alone := groups(t, 1, lengths, m.Sample(t.Context(), lengths, 1, SampleOptions{Slots: 1, LogProbs: true}))
+	if !reflect.DeepEqual(whole, alone) {
+		t.Errorf("together %+v\nalone %+v", whole, alone)
+	}
+}
+
 // lastPosition is the highest position that a sequence holds; -1: none.
 func lastPosition(m *Model, seq int) int {
 	at, err := llama.MemorySeqPosMax(m.memory, llama.SeqId(seq))

@@ -288,25 +288,25 @@ func (d *drawing) decode(ctx context.Context) error {
 // that towards the end, with a gap at every completion that is over, a batch would
 // fall into many.
 func (d *drawing) closeRanks() error {
-	last := len(d.slots) - 1
-	for i := 0; i < last; i++ {
-		if d.slots[i].busy {
-			continue
+	free, last := 0, len(d.slots)-1
+	for {
+		for free < last && d.slots[free].busy {
+			free++
 		}
-		for last > i && !d.slots[last].busy {
+		for free < last && !d.slots[last].busy {
 			last--
 		}
-		if last == i {
+		if free >= last {
 			return nil
 		}
-		if err := llama.MemorySeqCp(d.m.memory, d.slots[last].seq, d.slots[i].seq, -1, -1); err != nil {
+		from, to := d.slots[last], d.slots[free]
+		if err := d.m.lend(from.seq, to.seq, len(from.ids)); err != nil {
 			return err
 		}
-		llama.MemorySeqRm(d.m.memory, d.slots[last].seq, -1, -1)
-		d.slots[i].seq, d.slots[last].seq = d.slots[last].seq, d.slots[i].seq
-		d.slots[i], d.slots[last] = d.slots[last], d.slots[i]
+		llama.MemorySeqRm(d.m.memory, from.seq, -1, -1)
+		from.seq, to.seq = to.seq, from.seq
+		d.slots[free], d.slots[last] = from, to
 	}
-	return nil
 }
 
 // drop gives back all cells but those of the last prompt.
