@@ -2,7 +2,7 @@
 # make test   the same set-up, then vet and every test with the real engine and sample model
 # make build | race | cross | lint | clean
 # make cuda-test   the CUDA device on a stand-in for driver and card; make ptx: its kernels compiled again and compared
-# make gpu-check   a folder to try a real card with: bin/gpu-check/check.sh
+# make gpu-check   folders to try a real card with: bin/gpu-check/check.sh, bin/gpu-learn/learn.sh
 #
 # Engine and models lie in the program's data folder (LONGHAND_HOME moves it), so
 # that they are fetched once. Tests read them there; what tests write goes into
@@ -56,10 +56,10 @@ cuda-test: trainer
 cuda-asan: # the same kernels and steps with every access checked
 	@.ci/setup cxx
 	sh rl/cuda/loader/build.sh "$(CUDA)"
-	sh rl/cuda/standin/build.sh "$(CUDA)/asan" -fsanitize=address,undefined -fno-omit-frame-pointer
+	sh rl/cuda/standin/build.sh "$(CUDA)/asan" -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 	$(WITH_CUDA) go test -tags cuda -c -o "$(CUDA)/cuda.test" ./rl/cuda
 	cd rl/cuda && CUDA_DRIVER_LIB="$(CUDA)/asan/libcuda.so.1" CUBLAS_LIB="$(CUDA)/asan/libcublas.so.12" REQUIRE_CUDA=1 STANDIN_THREADS=1 ASAN_OPTIONS=detect_leaks=0 \
-	  LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" "$(CUDA)/cuda.test" -test.run 'TestDevice|TestStep|TestDequantisation'
+	  LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" "$(CUDA)/cuda.test" -test.run 'TestDevice|TestStep|TestDequantisation|TestOddResults'
 
 ptx:
 	@.ci/setup clang

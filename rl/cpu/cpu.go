@@ -41,12 +41,12 @@ type Device struct {
 	threads int
 	blas    blas
 	kern    kernels
-	scratch [][]float32 // of each worker
-	panel   []float32   // dequantised rows of a weight
-	turn    []float32   // a transposed side of a product
-	given   []float32   // what jobs give to a sum, before it is added up
-	base    base        // which weights are held in F32
-	room    int         // bytes for what attention jobs give
+	scratch [][]float32  // of each worker
+	panel   []float32    // dequantised rows of a weight
+	turn    []float32    // a transposed side of a product
+	given   []float32    // what jobs give to a sum, before it is added up
+	base    model.Budget // of weights held in F32
+	room    int          // bytes for what attention jobs give
 	buffers map[*buffer]struct{}
 	weights map[*weight]struct{}
 	err     error
@@ -83,10 +83,10 @@ func newDevice(o Options, b blas, kern kernels) *Device {
 		since: time.Now(), times: map[string]float64{},
 	}
 	d.room = contributions
-	d.base.limit = o.Resident
+	d.base.Limit = o.Resident
 	if o.Resident == 0 {
 		free, _ := d.Memory()
-		d.base.limit = free / 2
+		d.base.Limit = free / 2
 	}
 	return d
 }

@@ -20,13 +20,6 @@ type weight struct {
 func (w *weight) Rows() int { return w.rows }
 func (w *weight) Cols() int { return w.cols }
 
-// base is how many bytes of weights are held in F32, and which. WeightBytes decides, so
-// that the sum of what it says before a model is loaded is what loading takes.
-type base struct {
-	limit, used int64
-	held        map[*checkpoint.Tensor]int64 // by a weight's first tensor; 0: it stays quantised
-}
-
 // panelCells is about what a panel has: 16 MB, few enough to be scratch and many against
 // the cost of starting workers.
 const panelCells = 4 << 20
@@ -44,7 +37,7 @@ func panelRows(cols int) int {
 // attention and the head work in.
 func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch int64) {
 	rows, cols := joined(tensors)
-	resident = d.book(tensors[0], d.Bytes(model.F32, rows, cols))
+	resident = d.base.Book(tensors[0], d.Bytes(model.F32, rows, cols))
 	if resident == 0 {
 		for _, t := range tensors {
 			resident += int64(len(t.Data))
@@ -54,30 +47,11 @@ func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch i
 	return resident, scratch + contributions + 4*int64(d.threads)*headTile*headChunk
 }
 
-// book returns the bytes that a weight takes in F32, 0 when that is too much. What it said once holds.
-func (d *Device) book(first *checkpoint.Tensor, bytes int64) int64 {
-	if b, ok := d.base.held[first]; ok {
-		return b
-	}
-	if bytes > d.base.limit-d.base.used {
-		bytes = 0
-	}
-	if d.base.held == nil {
-		d.base.held = map[*checkpoint.Tensor]int64{}
-	}
-	d.base.held[first] = bytes
-	d.base.used += bytes
-	return bytes
-}
-
 // joined is the shape of tensors below one another.
 func joined(tensors []*checkpoint.Tensor) (rows, cols int) {
-	must(len(tensors) > 0, "Weight")
-	for _, t := range tensors {
-		must(t.Cols == tensors[0].Cols, "Weight")
-		rows += t.Rows
-	}
-	return rows, tensors[0].Cols
+	rows, cols, ok := model.Joined(tensors)
+	must(ok, "Weight")
+	return rows, cols
 }
 
 // Weight takes tensors in.
@@ -93,7 +67,7 @@ func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 	}
 	w := &weight{rows: rows, cols: cols, tensors: tensors}
 	d.weights[w] = struct{}{}
-	bytes := d.book(tensors[0], d.Bytes(model.F32, rows, cols))
+	bytes := d.base.Book(tensors[0], d.Bytes(model.F32, rows, cols))
 	if bytes == 0 || rows == 0 || cols == 0 {
 		return w, nil
 	}
@@ -119,8 +93,7 @@ func (d *Device) FreeWeight(f model.Weight) {
 			d.fail(fmt.Errorf("cpu: give memory back: %w", err))
 		}
 	}
-	d.base.used -= d.base.held[w.tensors[0]]
-	delete(d.base.held, w.tensors[0])
+	d.base.Release(w.tensors[0])
 	delete(d.weights, w)
 	w.memory, w.resident, w.tensors = nil, matrix{}, nil
 }

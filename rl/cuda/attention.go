@@ -12,8 +12,7 @@ import (
 // layout is a batch as the kernels of attention see it (kernels/attention.cu).
 type layout struct {
 	rows, positions  int
-	covers           bool // every row is in a segment
-	tiles, keys      int  // of queries, of keys
+	tiles, keys      int // of queries, of keys
 	pos              *memory
 	queryTiles       *memory // first row, rows, the segment's first row, prefix, rows of the prefix
 	keyTiles, visits *memory // first row, rows, first visit, visits; first query, its end, whether causal
@@ -31,11 +30,14 @@ func (d *Device) Layout(pos []int32, segments []model.Segment) model.Layout {
 	segments = slices.Clone(segments)
 	var queryTiles, keyTiles, visits []int32
 	table := make([]int32, 4*len(pos))
-	covered := 0
+	owned := make([]bool, len(pos))
 	cuts := []int{0, len(pos)} // tiles of keys do not cross these: all of a tile is seen by the same queries
 	for _, s := range segments {
 		must(s.Start >= 0 && s.Rows >= 0 && s.Start <= len(pos)-s.Rows && s.Prefix >= 0 && s.PrefixRows >= 0 && s.Prefix <= len(pos)-s.PrefixRows, "Layout")
-		covered += s.Rows
+		for row := s.Start; row < s.Start+s.Rows; row++ {
+			must(!owned[row], "Layout")
+			owned[row] = true
+		}
 		cuts = append(cuts, s.Start, s.Start+s.Rows, s.Prefix, s.Prefix+s.PrefixRows)
 		for row := s.Start; row < s.Start+s.Rows; row += tileRows {
 			queryTiles = append(queryTiles, int32(row), int32(min(tileRows, s.Start+s.Rows-row)), int32(s.Start), int32(s.Prefix), int32(s.PrefixRows))
@@ -64,7 +66,7 @@ func (d *Device) Layout(pos []int32, segments []model.Segment) model.Layout {
 	for _, p := range pos {
 		l.positions = max(l.positions, int(p)+1)
 	}
-	l.covers = covered == len(pos)
+	must(!slices.Contains(owned, false), "Layout")
 	l.tiles, l.keys = len(queryTiles)/5, len(keyTiles)/4
 	l.pos, l.queryTiles, l.keyTiles, l.visits, l.rowTable = &memory{}, &memory{}, &memory{}, &memory{}, &memory{}
 	positions := slices.Clone(pos)
@@ -111,13 +113,16 @@ func shape(q, k, v matrix, l model.Layout, heads, kvHeads int, operation string)
 	return a
 }
 
-// fast says whether the kernels on tensor cores take these operands: BF16, heads of at most 128.
-func (a attended) fast(all ...matrix) (instance string, aligned, ok bool) {
-	aligned = a.size%8 == 0
-	for _, m := range all {
+// fast says whether the kernels on tensor cores take these inputs: BF16, heads of at most 128; and whether they may read
+// and write 16 bytes at a time.
+func (a attended) fast(inputs, results []matrix) (instance string, aligned, ok bool) {
+	for _, m := range inputs {
 		if m.kind != act {
 			return "", false, false
 		}
+	}
+	aligned = a.size%8 == 0
+	for _, m := range slices.Concat(inputs, results) {
 		aligned = aligned && m.stride%8 == 0 && m.at%8 == 0
 	}
 	if a.size <= 64 {
@@ -183,10 +188,7 @@ func tileBytes(instance string, backward bool) int {
 }
 
 func (d *Device) attend(a attended, to, lse, q, k, v matrix) error {
-	if err := d.uncovered(a.lay, to, lse); err != nil {
-		return err
-	}
-	if instance, aligned, ok := a.fast(q, k, v); ok {
+	if instance, aligned, ok := a.fast([]matrix{q, k, v}, []matrix{to}); ok {
 		return d.launch("attn_fwd"+instance, [2]int{a.lay.tiles, a.heads}, [2]int{fastThreads, 1}, tileBytes(instance, false),
 			to, vector{lse}, lse.stride, bare{q}, bare{k}, bare{v}, a.lay.queryTiles.ptr, a.heads, a.kvHeads, a.size, a.scale, aligned)
 	}
@@ -194,23 +196,7 @@ func (d *Device) attend(a attended, to, lse, q, k, v matrix) error {
 		to, vector{lse}, lse.stride, q, k, v, a.lay.rowTable.ptr, q.rows, a.heads, a.kvHeads, a.size, a.scale)
 }
 
-// uncovered zeroes what no segment's rows will write.
-func (d *Device) uncovered(l *layout, all ...matrix) error {
-	if l.covers {
-		return nil
-	}
-	for _, m := range all {
-		if err := d.each("zero_cells", m.rows, m.cols, m, m.rows, m.cols); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (g *gradients) compute(d *Device) error {
-	if err := d.uncovered(g.lay, g.dq); err != nil {
-		return err
-	}
 	rows, warps := g.q.rows, (g.q.rows*g.heads+plainRows-1)/plainRows
 	delta, err := d.scratchMatrix(scratchRows, f32, rows, g.heads)
 	if err != nil {
@@ -221,7 +207,7 @@ func (g *gradients) compute(d *Device) error {
 	}
 	stats := []any{vector{delta}, delta.stride, vector{g.lse}, g.lse.stride}
 	last := []any{g.heads, g.kvHeads, g.size, g.scale}
-	instance, aligned, ok := g.fast(g.q, g.k, g.v, g.dout)
+	instance, aligned, ok := g.fast([]matrix{g.q, g.k, g.v, g.dout}, []matrix{g.dq, g.dk, g.dv})
 	if ok {
 		inputs := []any{bare{g.q}, bare{g.k}, bare{g.v}}
 		bytes := tileBytes(instance, true)

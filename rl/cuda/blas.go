@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,16 +76,25 @@ func openCublas() (*cublas, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 			continue
 		}
-		if status := b.create(&b.handle); status != 0 {
-			return nil, fmt.Errorf("cuda: %s does not start: cuBLAS status %d", path, status)
-		}
-		b.getVersion(b.handle, &b.version)
-		if status := b.setMathMode(b.handle, sumNowhereInBF16); status != 0 {
-			return nil, fmt.Errorf("cuda: %s does not sum in float32 alone: cuBLAS status %d", path, status)
+		if err := b.start(); err != nil { // an older one may go with an older driver
+			errs = append([]error{fmt.Errorf("%s: %w", path, err)}, errs...)
+			continue
 		}
 		return b, nil
 	}
-	return nil, fmt.Errorf("cuda: cuBLAS was not found; install it (libcublas of CUDA 13, 12 or 11) or name its file in CUBLAS_LIB: %w", errors.Join(errs[:min(1, len(errs))]...))
+	return nil, fmt.Errorf("cuda: no cuBLAS can be used; install it (libcublas of CUDA 13, 12 or 11) or name its file in CUBLAS_LIB: %w", errs[0])
+}
+
+func (b *cublas) start() error {
+	if status := b.create(&b.handle); status != 0 {
+		return fmt.Errorf("it does not start: cuBLAS status %d", status)
+	}
+	b.getVersion(b.handle, &b.version)
+	if status := b.setMathMode(b.handle, sumNowhereInBF16); status != 0 {
+		b.destroy(b.handle)
+		return fmt.Errorf("it does not sum in float32 alone: cuBLAS status %d", status)
+	}
+	return nil
 }
 
 func (b *cublas) bind(library uintptr) error {

@@ -427,13 +427,69 @@ func TestSameBits(t *testing.T) {
 	}
 }
 
+// Results may lie where 16 bytes are not aligned, beside inputs that are: then they are written cell by cell.
+func TestOddResults(t *testing.T) {
+	d := open(t, Options{})
+	defer d.Close()
+	const rows, size = 5, 16
+	l := d.Layout([]int32{0, 1, 2, 3, 4}, []model.Segment{{Rows: rows}})
+	defer d.FreeLayout(l)
+	alloc := func(k model.Kind, cols int) model.Buffer { return d.Alloc(k, rows, cols) }
+	var in [4]model.Buffer // q, k, v, dout
+	for i := range in {
+		in[i] = alloc(act, size)
+		v := make([]float64, rows*size)
+		for j := range v {
+			v[j] = math.Sin(float64(7*i + j*j))
+		}
+		d.Upload(in[i], v)
+	}
+	take := func(place func() model.Buffer) (all [][]float64) {
+		lse, out := alloc(f32, 1), alloc(act, size)
+		results := []model.Buffer{place(), place(), place(), place()}
+		d.Attention(results[0], lse, in[0], in[1], in[2], l, 1, 1)
+		d.Attention(out, lse, in[0], in[1], in[2], l, 1, 1)
+		d.AttentionBackward(results[1], results[2], results[3], in[3], out, in[0], in[1], in[2], lse, l, 1, 1)
+		for _, b := range results {
+			v := make([]float64, rows*size)
+			if err := d.Download(v, b); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, v)
+		}
+		return all
+	}
+	even := take(func() model.Buffer { return alloc(act, size) })
+	odd := take(func() model.Buffer { return alloc(act, size+4).View(0, rows, 1, size) })
+	if !reflect.DeepEqual(even, odd) {
+		t.Errorf("%v\n%v", even, odd)
+	}
+}
+
+// Where a plan does not fit, weights are not held; taken back, they are.
+func TestHoldNone(t *testing.T) {
+	d := open(t, Options{})
+	defer d.Close()
+	q := checkpoint.NewTensor("q", checkpoint.Q4_0, 4000, 4096, make([]float32, 4000*4096))
+	held, _ := d.WeightBytes(q)
+	back := d.HoldNone()
+	raw, scratch := d.WeightBytes(q)
+	if held < 2*4000*4096 || raw > held/3 || scratch < held {
+		t.Errorf("held %d bytes, quantised %d and %d of scratch", held, raw, scratch)
+	}
+	back()
+	if again, _ := d.WeightBytes(q); again != held {
+		t.Errorf("%d bytes, and taken back %d", held, again)
+	}
+}
+
 // What the plan counts is what loading takes.
 func TestWeightBytesHold(t *testing.T) {
 	for _, resident := range []int64{-1, 0, 300_000} {
 		d := open(t, Options{Resident: resident})
 		var tensors []*checkpoint.Tensor
-		for i := range 4 {
-			tensors = append(tensors, checkpoint.NewTensor(string(rune('a'+i)), checkpoint.Q8_0, 400, 256, slices.Repeat([]float32{1, -2}, 200*256)))
+		for i, rows := range []int{400, 2000, 30, 400} {
+			tensors = append(tensors, checkpoint.NewTensor(string(rune('a'+i)), checkpoint.Q8_0, rows, 256, slices.Repeat([]float32{1, -2}, rows*128)))
 		}
 		var planned, scratch int64
 		for _, t := range tensors {
@@ -502,7 +558,7 @@ func TestWhatIsMissing(t *testing.T) {
 		"STANDIN_DRIVER=10020":    "cuda: the NVIDIA driver is too old: it speaks CUDA 10.2, 11.0 is needed",
 		"STANDIN_CC=75":           "cuda: the stand-in is of compute capability 7; training needs 8 (Ampere) or newer",
 		"STANDIN_DEVICES=0":       "cuda: no NVIDIA GPU or driver was found",
-		"CUBLAS_LIB=/nowhere.so":  "cuda: cuBLAS was not found; install it (libcublas of CUDA 13, 12 or 11) or name its file in CUBLAS_LIB: ",
+		"CUBLAS_LIB=/nowhere.so":  "cuda: no cuBLAS can be used; install it (libcublas of CUDA 13, 12 or 11) or name its file in CUBLAS_LIB: ",
 		"STANDIN_MEMORY=16777216": "cuda: 32 MiB more of the card's memory are needed, and of 16 MiB ",
 	} {
 		cmd := exec.Command(self, "-test.run", "^TestWhatIsMissing$")

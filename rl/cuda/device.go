@@ -29,6 +29,9 @@ type Device struct {
 	base  base
 	trace bool
 
+	closed bool
+	failed error // the first error, when it was closed
+
 	// Of the queue's thread alone:
 	device    cu.Device
 	module    cu.Module
@@ -69,11 +72,7 @@ func New(o Options) (*Device, error) {
 		d.queue.close()
 		return nil, err
 	}
-	d.base.limit = o.Resident
-	if o.Resident == 0 {
-		free, _ := d.Memory()
-		d.base.limit = free / 2
-	}
+	d.base.Limit = o.Resident
 	return d, nil
 }
 
@@ -142,8 +141,7 @@ func (d *Device) Name() string { return d.name }
 
 // Memory is what the card has free, and in all.
 func (d *Device) Memory() (free, total int64) {
-	_ = d.queue.wait(func() error {
-		var err error
+	d.queue.ask(func() (err error) {
 		free, total, err = cu.MemInfo()
 		return err
 	})
@@ -160,12 +158,15 @@ func (d *Device) Sync() error {
 	})
 }
 
-// Close gives everything back.
+// Close waits and gives everything back.
 func (d *Device) Close() error {
-	err := d.queue.wait(func() error { return nil })
-	d.queue.must(d.give)
-	d.queue.close()
-	return err
+	if !d.closed {
+		d.closed = true
+		d.failed = d.Sync()
+		d.queue.must(d.give)
+		d.queue.close()
+	}
+	return d.failed
 }
 
 // memory is what a buffer, its views, or a weight lie in. The pointer is the thread's.
@@ -177,14 +178,20 @@ type memory struct {
 
 // take allocates. What it holds is anything.
 func (d *Device) take(bytes int64) (*memory, error) {
-	bytes = max(bytes, granule)
-	p, err := cu.MemAlloc(bytes)
-	if err != nil {
-		return nil, d.short(bytes, err)
+	m := &memory{}
+	return m, d.fill(m, bytes)
+}
+
+// fill allocates for memory that is there already.
+func (d *Device) fill(m *memory, bytes int64) (err error) {
+	bytes = handedOut(bytes)
+	if m.ptr, err = cu.MemAlloc(bytes); err != nil {
+		m.ptr = 0
+		return d.short(bytes, err)
 	}
-	m := &memory{ptr: p, bytes: bytes}
+	m.bytes = bytes
 	d.held[m] = struct{}{}
-	return m, nil
+	return nil
 }
 
 func (d *Device) free(m *memory) {
@@ -253,7 +260,9 @@ func (d *Device) scratchFor(use int, bytes int64) (*memory, error) {
 	d.drop(d.scratch[use])
 	d.scratch[use] = nil
 	m, err := d.take(bytes)
-	d.scratch[use] = m
+	if err == nil {
+		d.scratch[use] = m
+	}
 	return m, err
 }
 
@@ -330,12 +339,18 @@ func must(ok bool, operation string) {
 	}
 }
 
-// granule is what the driver hands out memory in.
-const granule = 512
-
-// Bytes is 4 a cell for F32 and 2 for Act, in granules.
+// Bytes is 4 a cell for F32 and 2 for Act, as the driver hands memory out.
 func (d *Device) Bytes(k model.Kind, rows, cols int) int64 {
-	return (width(k)*int64(rows)*int64(cols) + granule - 1) / granule * granule
+	return handedOut(width(k) * int64(rows) * int64(cols))
+}
+
+// handedOut is what an allocation takes: small ones share pages of 2 MiB, large ones are whole pages.
+func handedOut(bytes int64) int64 {
+	granule := int64(512)
+	if bytes > 1<<20 {
+		granule = 2 << 20
+	}
+	return (max(bytes, 1) + granule - 1) / granule * granule
 }
 
 // Alloc takes zeroed memory.
@@ -347,13 +362,9 @@ func (d *Device) Alloc(k model.Kind, rows, cols int) model.Buffer {
 		if cols > 0 && int64(rows) > math.MaxInt64/8/int64(cols) {
 			return fmt.Errorf("cuda: a buffer of %d x %d is too large", rows, cols)
 		}
-		got, err := d.take(d.Bytes(k, rows, cols))
-		if err != nil {
+		if err := d.fill(m, d.Bytes(k, rows, cols)); err != nil {
 			return err
 		}
-		delete(d.held, got)
-		*m = *got
-		d.held[m] = struct{}{}
 		return d.driver("zero a buffer", cu.MemsetD8Async(m.ptr, 0, m.bytes, cu.Stream{}))
 	})
 	return b
@@ -457,13 +468,9 @@ func (d *Device) Ints(v []int32) model.Ints {
 
 // number brings numbers to memory that is taken for them.
 func (d *Device) number(m *memory, v []int32) error {
-	got, err := d.take(int64(4 * len(v)))
-	if err != nil {
+	if err := d.fill(m, int64(4*len(v))); err != nil {
 		return err
 	}
-	delete(d.held, got)
-	*m = *got
-	d.held[m] = struct{}{}
 	if len(v) == 0 {
 		return nil
 	}

@@ -2,7 +2,6 @@
 
 package cuda
 
-// #include <stdlib.h>
 // #include <cuda.h>
 // extern int cudaload_status; // what cuInit said; see loader
 // extern const char *cudaload_error; // why a library that was named was not opened

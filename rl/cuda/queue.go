@@ -25,7 +25,7 @@ func newQueue() *queue {
 		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine, its context with it
 		for c := range q.calls {
 			if q.err == nil || c.always {
-				if err := c.do(); q.err == nil {
+				if err := c.do(); q.err == nil && !c.always {
 					q.err = err
 				}
 			}
@@ -43,6 +43,13 @@ func (q *queue) add(do func() error) { q.calls <- call{do: do} }
 // must makes a call later, whatever happens before.
 func (q *queue) must(do func()) {
 	q.calls <- call{do: func() error { do(); return nil }, always: true}
+}
+
+// ask makes a call after all that were added, whatever happened before, and waits for it.
+func (q *queue) ask(do func() error) {
+	done := make(chan error, 1)
+	q.calls <- call{do: do, always: true, done: done}
+	<-done
 }
 
 // wait makes a call after all that were added, and returns the first error of them all.

@@ -27,7 +27,7 @@ func (d *Device) each(kernel string, rows, cols int, arguments ...any) error {
 func flat(all ...*matrix) {
 	n := int64(all[0].rows) * int64(all[0].cols)
 	for _, m := range all {
-		if !m.dense() || n > math.MaxInt32 {
+		if !m.dense() || n > math.MaxInt32-blockCols {
 			return
 		}
 	}
@@ -163,7 +163,7 @@ func (d *Device) SumSquares(dst, src model.Buffer) {
 		if err := d.launch("sum_squares", [2]int{blocks, 1}, [2]int{blockThreads, 1}, 0, parts.ptr, from, from.rows, from.cols); err != nil {
 			return err
 		}
-		return d.launch("sum_parts", [2]int{1, 1}, [2]int{32, 1}, 0, vector{to}, parts.ptr, blocks)
+		return d.launch("sum_parts", [2]int{1, 1}, [2]int{blockThreads, 1}, 0, vector{to}, parts.ptr, blocks)
 	})
 }
 

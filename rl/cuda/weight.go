@@ -31,11 +31,19 @@ type tensor struct {
 	on          *memory
 }
 
-// base is how many bytes of weights are held in BF16, and which. WeightBytes decides, so that what it says before a
-// model is loaded is what loading takes.
+// base is which weights are held in BF16, and what using any of them takes. A limit of 0 becomes half of the memory that is
+// free when it is first asked.
 type base struct {
-	limit, used int64
-	held        map[*checkpoint.Tensor]int64 // by a weight's first tensor; 0: it stays quantised
+	model.Budget
+	panel, logits, slopes int64 // the largest scratch that was asked for
+}
+
+// HoldNone leaves every weight quantised that is loaded from now on: what WeightBytes said before does not hold, unless
+// that is taken back.
+func (d *Device) HoldNone() (back func()) {
+	before := d.base
+	d.base = base{Budget: model.Budget{Limit: -1}}
+	return func() { d.base = before }
 }
 
 // panelCells is what a panel has at most: all matrices of a layer fit, so that only heads are cut.
@@ -52,52 +60,36 @@ const logitBytes, slopeCols = 256 << 20, 32 << 10
 func headRows(vocabulary int) int { return max(64, min(2048, logitBytes/4/max(1, vocabulary)/64*64)) }
 
 // WeightBytes counts weights in BF16 as long as Options.Resident allows, and after that in the file's types. The
-// scratch is a dequantised panel, and what the head works in, should this be one.
+// scratch is the largest so far of each kind: a dequantised panel, and what the head works in, should a tensor alone be one.
 func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch int64) {
 	rows, cols := joined(tensors)
 	resident = d.book(tensors[0], d.Bytes(act, rows, cols))
 	if resident == 0 {
 		for _, t := range tensors {
-			resident += (int64(len(t.Data)) + granule - 1) / granule * granule
+			resident += handedOut(int64(len(t.Data)))
 		}
-		scratch = panelBytes(rows, cols)
+		d.base.panel = max(d.base.panel, handedOut(2*int64(panelRows(rows, cols))*int64(cols)))
 	}
-	logits, slopes := headBytes(rows)
-	return resident, scratch + logits + slopes
+	if len(tensors) == 1 {
+		tile := int64(headRows(rows))
+		d.base.logits = max(d.base.logits, handedOut(4*tile*int64(rows)))
+		d.base.slopes = max(d.base.slopes, handedOut(2*tile*int64(min(rows, slopeCols))))
+	}
+	return resident, d.base.panel + d.base.logits + d.base.slopes
 }
 
-// panelBytes and headBytes are what a weight needs in scratch: its panel, where it is not held, and a tile's logits and
-// slopes, should it be a head.
-func panelBytes(rows, cols int) int64 { return 2 * int64(panelRows(rows, cols)) * int64(cols) }
-
-func headBytes(rows int) (logits, slopes int64) {
-	tile := int64(headRows(rows))
-	return 4 * tile * int64(rows), 2 * tile * int64(min(rows, slopeCols))
-}
-
-// book returns the bytes that a weight takes in BF16, 0 when that is too much. What it said once holds.
 func (d *Device) book(first *checkpoint.Tensor, bytes int64) int64 {
-	if b, ok := d.base.held[first]; ok {
-		return b
+	if d.base.Limit == 0 {
+		free, _ := d.Memory()
+		d.base.Limit = max(1, free/2)
 	}
-	if bytes > d.base.limit-d.base.used {
-		bytes = 0
-	}
-	if d.base.held == nil {
-		d.base.held = map[*checkpoint.Tensor]int64{}
-	}
-	d.base.held[first] = bytes
-	d.base.used += bytes
-	return bytes
+	return d.base.Book(first, bytes)
 }
 
 func joined(tensors []*checkpoint.Tensor) (rows, cols int) {
-	must(len(tensors) > 0, "Weight")
-	for _, t := range tensors {
-		must(t.Cols == tensors[0].Cols, "Weight")
-		rows += t.Rows
-	}
-	return rows, tensors[0].Cols
+	rows, cols, ok := model.Joined(tensors)
+	must(ok, "Weight")
+	return rows, cols
 }
 
 // Weight takes tensors in, and what they are dequantised into.
@@ -109,8 +101,9 @@ func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 		}
 	}
 	w := &weight{rows: rows, cols: cols, key: tensors[0]}
-	bytes := d.book(tensors[0], d.Bytes(act, rows, cols))
-	err := d.queue.wait(func() error { return d.load(w, tensors, bytes) })
+	d.WeightBytes(tensors...) // books it, where that was not done
+	bytes, scratch := d.book(tensors[0], 0), d.base
+	err := d.queue.wait(func() error { return d.load(w, tensors, bytes, scratch) })
 	if err != nil {
 		d.FreeWeight(w)
 		return nil, err
@@ -118,7 +111,7 @@ func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 	return w, nil
 }
 
-func (d *Device) load(w *weight, tensors []*checkpoint.Tensor, resident int64) error {
+func (d *Device) load(w *weight, tensors []*checkpoint.Tensor, resident int64, b base) error {
 	first := 0
 	for _, t := range tensors {
 		on, err := d.raw(t)
@@ -129,16 +122,15 @@ func (d *Device) load(w *weight, tensors []*checkpoint.Tensor, resident int64) e
 		first += t.Rows
 	}
 	// Scratch is taken now, so that what does not fit is known before the first step.
-	logits, slopes := headBytes(w.rows)
-	if _, err := d.scratchFor(scratchLogits, logits); err != nil {
-		return err
-	}
-	if _, err := d.scratchFor(scratchSlope, slopes); err != nil {
-		return err
+	for use, bytes := range map[int]int64{scratchWeight: b.panel, scratchLogits: b.logits, scratchSlope: b.slopes} {
+		if bytes > 0 {
+			if _, err := d.scratchFor(use, bytes); err != nil {
+				return err
+			}
+		}
 	}
 	if resident == 0 {
-		_, err := d.scratchFor(scratchWeight, panelBytes(w.rows, w.cols))
-		return err
+		return nil
 	}
 	m, err := d.take(resident)
 	if err != nil {
@@ -173,6 +165,7 @@ func (d *Device) raw(t *checkpoint.Tensor) (*memory, error) {
 	for at := 0; at < len(t.Data); at += stagingBytes {
 		n := min(stagingBytes, len(t.Data)-at)
 		if err := t.Raw(d.staging[:n], at); err != nil {
+			d.drop(m)
 			return nil, fmt.Errorf("cuda: %w", err)
 		}
 		if err := cu.MemcpyHtoD(m.ptr+cu.DevicePtr(at), unsafe.Pointer(&d.staging[0]), int64(n)); err != nil {
@@ -188,8 +181,7 @@ func (d *Device) FreeWeight(f model.Weight) {
 	if !ok || w == nil || w.key == nil {
 		return
 	}
-	d.base.used -= d.base.held[w.key]
-	delete(d.base.held, w.key)
+	d.base.Release(w.key)
 	w.key = nil
 	d.queue.must(func() {
 		d.drop(w.resident.of)

@@ -134,7 +134,7 @@ type Layout interface{ Rows() int }
 
 // Segment is a run of rows which attend to PrefixRows rows from Prefix on, to all
 // of them, and causally to one another. A prompt is a segment without a prefix;
-// the completions of a group share it as theirs.
+// the completions of a group share it as theirs. Every row belongs to one segment.
 type Segment struct {
 	Start, Rows        int
 	Prefix, PrefixRows int

@@ -30,6 +30,7 @@ type Options struct {
 	MaxRows   int                 // tokens of a micro-batch, and scored tokens of one; 0: what fits, at most 4,096
 	Block     int                 // rows that a feed-forward part takes at once; 0: by its width
 	Memory    int64               // bytes to stay within; 0: 80 % of what the device has free
+	Host      int64               // bytes of the machine's memory that what does not fit on a device may take; 0: any
 	Recompute Recompute
 	NoShare   bool // each completion computes a prompt of its own: for comparison
 }

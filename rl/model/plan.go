@@ -44,7 +44,19 @@ func (m *Model) makePlan() (Plan, error) {
 	if limit == 0 {
 		limit = free / 5 * 4
 	}
-	base := m.baseBytes()
+	p, err := m.planWith(m.baseBytes(), limit, free)
+	if d, ok := m.d.(interface{ HoldNone() func() }); ok && (err != nil || p.Host > 0) {
+		back := d.HoldNone() // weights that stay quantised take a quarter, and less time at each use than what is fetched
+		if smaller, e := m.planWith(m.baseBytes(), limit, free); e == nil && (err != nil || smaller.Host == 0) {
+			return smaller, nil
+		}
+		back()
+	}
+	return p, err
+}
+
+// planWith is makePlan for a base of so many bytes.
+func (m *Model) planWith(base, limit, free int64) (Plan, error) {
 	choices := rowChoices
 	if m.opts.MaxRows > 0 {
 		choices = []int{m.opts.MaxRows}
@@ -76,7 +88,7 @@ func (m *Model) makePlan() (Plan, error) {
 	if _, ok := m.d.(Offloader); ok && m.opts.Recompute != Never {
 		offload = true
 		for _, rows := range choices {
-			if p, ok := fit(rows, m.cfg.layers); ok {
+			if p, ok := fit(rows, m.cfg.layers); ok && (m.opts.Host == 0 || p.Host <= m.opts.Host) {
 				return p, nil
 			}
 		}

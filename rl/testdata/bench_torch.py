@@ -38,8 +38,10 @@ if a.shape:
     config = transformers.Qwen2Config(vocab_size=vocabulary, hidden_size=width, intermediate_size=ff, num_hidden_layers=layers, num_attention_heads=heads,
                                       num_key_value_heads=kv_heads, max_position_embeddings=32768, rope_theta=1e6, tie_word_embeddings=True)
     config._attn_implementation = "sdpa"
+    torch.set_default_dtype(dtype)
     with torch.device(a.device):
-        model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").to(dtype)
+        model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+    torch.set_default_dtype(torch.float32)
 else:
     path = os.path.abspath(a.model)
     model = transformers.AutoModelForCausalLM.from_pretrained(os.path.dirname(path), gguf_file=os.path.basename(path), dtype=torch.float32, attn_implementation="sdpa")
@@ -86,6 +88,9 @@ def memory(key):
             return int(line.split()[1]) >> 10
 
 
+if a.device == "cuda":
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
 try:
     with open("/proc/self/clear_refs", "w") as f:
         f.write("5")  # the peak begins anew
@@ -98,7 +103,7 @@ for _ in range(a.steps):
     if a.device == "cuda":
         torch.cuda.synchronize()
     rates.append(ids.numel() / (time.perf_counter() - begin))
-versions = dict(tokens_per_second=rates, torch=torch.__version__, peft=peft.__version__)
+versions = dict(tokens_per_second=rates, median=sorted(rates[2:] or rates)[len(rates[2:] or rates) // 2], torch=torch.__version__, peft=peft.__version__)
 if a.device == "cuda":
     x = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
     best = float("inf")

@@ -188,7 +188,7 @@ func TestRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*rl.Job){
 		"no such file":                    func(j *rl.Job) { j.Base = "none.gguf" },
 		"it is not a GGUF file":           func(j *rl.Job) { j.Base = textFile(t, "x.gguf", "not a model at all, and long enough") },
-		"this trainer has no CUDA device": func(j *rl.Job) { j.Device = "cuda" },
+		"this trainer was built without CUDA": func(j *rl.Job) { j.Device = "cuda" },
 		"line 1 is not what it should be": func(j *rl.Job) { j.Replay = textFile(t, "x.jsonl", "x") },
 		"token 5000 is not in the": func(j *rl.Job) {
 			j.Replay = textFile(t, "x.jsonl", `{"prompt":[5000],"completions":[{"tokens":[1],"advantage":1}]}`)

@@ -54,7 +54,7 @@ func (w *workshop) open(ctx context.Context) error {
 		w.parts.Held = int64(w.parts.Sampler.Info().Bytes)
 	}
 	w.parts.Peak = func() int64 { return memoryOf("VmHWM") }
-	if w.onGPU { // the card's memory is what is short; nothing on it grows later
+	if w.onGPU { // the card's memory is what is short: what llama.cpp has taken of it, and what all have taken in the end
 		w.parts.Held = w.whole - w.free()
 		w.parts.Peak = func() int64 { return w.whole - w.free() }
 	}
@@ -190,6 +190,10 @@ func (w *workshop) openPolicy() error {
 	o := model.Options{
 		Rank: w.job.Rank, Alpha: w.job.Alpha, Seed: w.job.Seed, MaxRows: w.job.MaxRows, Memory: w.job.Memory,
 		Recompute: map[string]model.Recompute{"never": model.Never, "always": model.Always}[w.job.Recompute],
+	}
+	if w.onGPU {
+		free, _ := cpu.SystemMemory()
+		o.Host = max(1, free/2)
 	}
 	from := w.job.Adapter
 	if w.job.Resume {

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# pack.sh ENGINE SAMPLE: fills bin/gpu-check with what tries a card out, without a model and under 64 MiB, and
-# bin/gpu-check-model with the sample model in two parts, for the learning run.
+# pack.sh ENGINE SAMPLE: fills bin/gpu-check with what tries a card out, bin/gpu-learn with what the learning run takes (each without
+# a model and well under 64 MiB), and bin/gpu-learn-model with the sample model in two parts.
 set -euo pipefail
 [ $# = 2 ] || { echo "usage: pack.sh ENGINE SAMPLE" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-to=$root/bin/gpu-check
-rm -rf "$to" "$root/bin/gpu-check-model"
-mkdir -p "$to/engine" "$to/learn" "$root/bin/gpu-check-model"
-cp "$root/bin/longhand-cli" "$root/bin/longhand-trainer" "$here/check.sh" "$here/learn.sh" "$root/rl/testdata/bench_torch.py" "$to/"
-cp -L "$1"/*.so* "$to/engine/"
-cp "$root"/rl/testdata/learn/{train,held-out}.jsonl "$to/learn/"
-if [ -e "$2" ]; then
-  split -n 2 -d "$2" "$root/bin/gpu-check-model/part-"
-fi
-size=$(du -sm "$to" | cut -f1)
-[ "$size" -lt 64 ] || { echo "bin/gpu-check has $size MiB; 64 may travel" >&2; exit 1; }
-echo "bin/gpu-check: $size MiB. On a machine with a card: bin/gpu-check/check.sh OUT"
+cd "$root/bin"
+rm -rf gpu-check gpu-learn gpu-learn-model
+mkdir -p gpu-check gpu-learn/engine gpu-learn/learn gpu-learn-model
+cp longhand-trainer "$here/check.sh" "$root/rl/testdata/bench_torch.py" gpu-check/
+cp longhand-cli longhand-trainer "$here/learn.sh" gpu-learn/
+cp -a "$1"/*.so* gpu-learn/engine/
+cp "$root"/rl/testdata/learn/{train,held-out}.jsonl gpu-learn/learn/
+[ ! -e "$2" ] || split -n 2 -d "$2" gpu-learn-model/part-
+for f in gpu-check gpu-learn; do
+  size=$(du -sm $f | cut -f1)
+  [ "$size" -lt 56 ] || { echo "bin/$f has $size MiB; with the sources 64 may travel" >&2; exit 1; }
+  echo "bin/$f: $size MiB"
+done
+echo "On a machine with a card: bin/gpu-check/check.sh OUT, and bin/gpu-learn/learn.sh bin/gpu-learn-model OUT"

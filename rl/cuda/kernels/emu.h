@@ -134,10 +134,7 @@ static inline void __syncthreads() { emu::sync_block(); }
 static inline unsigned __float_as_uint(float f) { unsigned u; memcpy(&u, &f, 4); return u; }
 static inline float __uint_as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
 static inline float __shfl_xor_sync(unsigned, float v, int o) { return __uint_as_float(emu::shfl(__float_as_uint(v), emu::cur->lane ^ o)); }
-static inline float __shfl_down_sync(unsigned, float v, int o) { int s = emu::cur->lane + o; return __uint_as_float(emu::shfl(__float_as_uint(v), s < 32 ? s : emu::cur->lane)); }
 static inline float __shfl_sync(unsigned, float v, int lane) { return __uint_as_float(emu::shfl(__float_as_uint(v), lane)); }
-static inline float atomicAdd(float *p, float v) { auto *a = (std::atomic<uint32_t> *)p; uint32_t o = a->load(), n; do n = __float_as_uint(__uint_as_float(o) + v); while (!a->compare_exchange_weak(o, n)); return __uint_as_float(o); }
-static inline int atomicAdd(int *p, int v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
 static inline float gpu_rsqrtf(float x) { return 1.0f / sqrtf(x); }
 static inline float gpu_exp2f(float x) { return exp2f(x); }
 static inline float gpu_log2f(float x) { return log2f(x); }
@@ -163,12 +160,14 @@ typedef uintptr_t gpu_addr;
 static inline gpu_addr gpu_shared(const void *p) { return (gpu_addr)p; }
 static inline void gpu_ldmatrix(unsigned r[4], gpu_addr row) {
   emu::Warp &w = *emu::cur->warp; const int l = emu::cur->lane;
+  if (row % 16) emu::die("a matrix whose rows are not aligned");
   w.row[l] = row; emu::sync_warp();
   for (int i = 0; i < 4; i++) r[i] = ((const uint32_t *)w.row[i * 8 + l / 4])[l % 4];
   emu::sync_warp();
 }
 static inline void gpu_ldmatrix_trans(unsigned r[4], gpu_addr row) {
   emu::Warp &w = *emu::cur->warp; const int l = emu::cur->lane;
+  if (row % 16) emu::die("a matrix whose rows are not aligned");
   w.row[l] = row; emu::sync_warp();
   for (int i = 0; i < 4; i++) {
     const int k = i * 8 + l % 4 * 2;

@@ -22,10 +22,7 @@ typedef unsigned short bf16;   // raw bits
   extern const __device__ __attribute__((weak)) name##_t name;
 GPU_SREG(threadIdx, tid) GPU_SREG(blockIdx, ctaid) GPU_SREG(blockDim, ntid) GPU_SREG(gridDim, nctaid)
 static __device__ __forceinline__ float __shfl_xor_sync(unsigned m, float v, int o) { return __nvvm_shfl_sync_bfly_f32(m, v, o, 0x1f); }
-static __device__ __forceinline__ float __shfl_down_sync(unsigned m, float v, int o) { return __nvvm_shfl_sync_down_f32(m, v, o, 0x1f); }
 static __device__ __forceinline__ float __shfl_sync(unsigned m, float v, int lane) { return __nvvm_shfl_sync_idx_f32(m, v, lane, 0x1f); }
-static __device__ __forceinline__ float atomicAdd(float *p, float v) { return __nvvm_atom_add_gen_f(p, v); }
-static __device__ __forceinline__ int atomicAdd(int *p, int v) { return __nvvm_atom_add_gen_i(p, v); }
 static __device__ __forceinline__ unsigned __float_as_uint(float f) { return __builtin_bit_cast(unsigned, f); }
 static __device__ __forceinline__ float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
 static __device__ __forceinline__ float gpu_rsqrtf(float x) { return __nvvm_rsqrt_approx_f(x); }

@@ -46,7 +46,18 @@ extern "C" __global__ void __launch_bounds__(256) scatter_add_rows(void *dst, in
 }
 KERNEL(scatter_add_rows)
 
-// Each block leaves the sum of a fixed share of the rows; sum_parts adds them in their order.
+// The sum over a block of 256 threads, in the first one.
+static __device__ __forceinline__ double tree_sum(double v, double *part) {
+  part[threadIdx.x] = v;
+  __syncthreads();
+  for (int n = blockDim.x / 2; n > 0; n >>= 1) {
+    if ((int)threadIdx.x < n) part[threadIdx.x] += part[threadIdx.x + n];
+    __syncthreads();
+  }
+  return part[0];
+}
+
+// Each block leaves the sum of a fixed share of the rows; sum_parts adds them, always alike.
 extern "C" __global__ void __launch_bounds__(256) sum_squares(double *parts, const void *src, int f32, int ld, int rows, int cols) {
   __shared__ double part[256];
   double sum = 0;
@@ -55,21 +66,17 @@ extern "C" __global__ void __launch_bounds__(256) sum_squares(double *parts, con
       const double v = cell(src, f32, (i64)r * ld + c);
       sum += v * v;
     }
-  part[threadIdx.x] = sum;
-  __syncthreads();
-  for (int n = blockDim.x / 2; n > 0; n >>= 1) {
-    if ((int)threadIdx.x < n) part[threadIdx.x] += part[threadIdx.x + n];
-    __syncthreads();
-  }
-  if (threadIdx.x == 0) parts[blockIdx.x] = part[0];
+  sum = tree_sum(sum, part);
+  if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 KERNEL(sum_squares)
 
 extern "C" __global__ void __launch_bounds__(256) sum_parts(float *dst, const double *parts, int n) {
-  if (threadIdx.x) return;
+  __shared__ double part[256];
   double sum = 0;
-  for (int i = 0; i < n; i++) sum += parts[i];
-  dst[0] += (float)sum;
+  for (int i = threadIdx.x; i < n; i += blockDim.x) sum += parts[i];
+  sum = tree_sum(sum, part);
+  if (threadIdx.x == 0) dst[0] += (float)sum;
 }
 KERNEL(sum_parts)
 
