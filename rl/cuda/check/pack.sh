@@ -11,6 +11,7 @@ mkdir -p gpu-check gpu-learn/engine gpu-learn/learn gpu-learn-model
 cp longhand-trainer "$here/check.sh" "$root/rl/testdata/bench_torch.py" gpu-check/
 cp longhand-cli longhand-trainer "$here/learn.sh" gpu-learn/
 cp -a "$1"/*.so* gpu-learn/engine/
+rm -f gpu-learn/engine/libllama-common.so* # of llama.cpp's own tools
 cp "$root"/rl/testdata/learn/{train,held-out}.jsonl gpu-learn/learn/
 [ ! -e "$2" ] || split -n 2 -d "$2" gpu-learn-model/part-
 for f in gpu-check gpu-learn; do
