@@ -186,10 +186,10 @@ func same(t *testing.T, a, b string) {
 // What cannot be done is said in one sentence.
 func TestRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*rl.Job){
-		"no such file":                    func(j *rl.Job) { j.Base = "none.gguf" },
-		"it is not a GGUF file":           func(j *rl.Job) { j.Base = textFile(t, "x.gguf", "not a model at all, and long enough") },
+		"no such file":                        func(j *rl.Job) { j.Base = "none.gguf" },
+		"it is not a GGUF file":               func(j *rl.Job) { j.Base = textFile(t, "x.gguf", "not a model at all, and long enough") },
 		"this trainer was built without CUDA": func(j *rl.Job) { j.Device = "cuda" },
-		"line 1 is not what it should be": func(j *rl.Job) { j.Replay = textFile(t, "x.jsonl", "x") },
+		"line 1 is not what it should be":     func(j *rl.Job) { j.Replay = textFile(t, "x.jsonl", "x") },
 		"token 5000 is not in the": func(j *rl.Job) {
 			j.Replay = textFile(t, "x.jsonl", `{"prompt":[5000],"completions":[{"tokens":[1],"advantage":1}]}`)
 		},
