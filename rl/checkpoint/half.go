@@ -40,3 +40,6 @@ func toBrain(x float32) uint16 {
 	}
 	return uint16((b + 0x7fff + (b >> 16 & 1)) >> 16)
 }
+
+// RoundBF16 is the nearest number that BF16 has, of two the even one.
+func RoundBF16(x float32) float32 { return fromBrain(toBrain(x)) }

@@ -36,7 +36,7 @@ func panelRows(cols int) int {
 // the file's own bytes, which the system may drop and read again. The scratch is a panel, and what
 // attention and the head work in.
 func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch int64) {
-	rows, cols := joined(tensors)
+	rows, cols := model.Joined(tensors)
 	resident = d.base.Book(tensors[0], d.Bytes(model.F32, rows, cols))
 	if resident == 0 {
 		for _, t := range tensors {
@@ -47,16 +47,9 @@ func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch i
 	return resident, scratch + contributions + 4*int64(d.threads)*headTile*headChunk
 }
 
-// joined is the shape of tensors below one another.
-func joined(tensors []*checkpoint.Tensor) (rows, cols int) {
-	rows, cols, ok := model.Joined(tensors)
-	must(ok, "Weight")
-	return rows, cols
-}
-
 // Weight takes tensors in.
 func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
-	rows, cols := joined(tensors)
+	rows, cols := model.Joined(tensors)
 	for _, t := range tensors {
 		if err := t.Check(); err != nil {
 			return nil, fmt.Errorf("cpu: %w", err)

@@ -6,18 +6,30 @@ import (
 	"math"
 	"slices"
 
+	"gorgonia.org/cu"
+
 	"longhand/rl/model"
 )
 
 // layout is a batch as the kernels of attention see it (kernels/attention.cu).
 type layout struct {
-	rows, positions  int
-	tiles, keys      int // of queries, of keys
-	pos              *memory
-	queryTiles       *memory // first row, rows, the segment's first row, prefix, rows of the prefix
-	keyTiles, visits *memory // first row, rows, first visit, visits; first query, its end, whether causal
-	rowTable         *memory // the segment's first row, prefix, rows of the prefix, 0
+	rows, positions int
+	tiles, keys     int // of queries, of keys
+	on              *memory
+	at              [5]int // where each table begins
 }
+
+// The tables of a layout, and what each of their lines has.
+const (
+	tablePos     = iota // position
+	tableQueries        // first row, rows, the segment's first row, prefix, rows of the prefix
+	tableKeys           // first row, rows, first visit, visits
+	tableVisits         // first query, its end, whether causal
+	tableRows           // the segment's first row, prefix, rows of the prefix, 0
+)
+
+// table is where one lies.
+func (l *layout) table(which int) cu.DevicePtr { return l.on.ptr + cu.DevicePtr(4*l.at[which]) }
 
 func (l *layout) Rows() int { return l.rows }
 
@@ -26,8 +38,7 @@ const tileRows = 64
 
 // Layout cuts the segments into tiles, and lists for each tile of keys which queries see it.
 func (d *Device) Layout(pos []int32, segments []model.Segment) model.Layout {
-	l := &layout{rows: len(pos)}
-	segments = slices.Clone(segments)
+	l := &layout{rows: len(pos), on: &memory{}}
 	var queryTiles, keyTiles, visits []int32
 	table := make([]int32, 4*len(pos))
 	owned := make([]bool, len(pos))
@@ -37,13 +48,11 @@ func (d *Device) Layout(pos []int32, segments []model.Segment) model.Layout {
 		for row := s.Start; row < s.Start+s.Rows; row++ {
 			must(!owned[row], "Layout")
 			owned[row] = true
+			copy(table[4*row:], []int32{int32(s.Start), int32(s.Prefix), int32(s.PrefixRows)})
 		}
 		cuts = append(cuts, s.Start, s.Start+s.Rows, s.Prefix, s.Prefix+s.PrefixRows)
 		for row := s.Start; row < s.Start+s.Rows; row += tileRows {
 			queryTiles = append(queryTiles, int32(row), int32(min(tileRows, s.Start+s.Rows-row)), int32(s.Start), int32(s.Prefix), int32(s.PrefixRows))
-		}
-		for row := s.Start; row < s.Start+s.Rows; row++ {
-			copy(table[4*row:], []int32{int32(s.Start), int32(s.Prefix), int32(s.PrefixRows)})
 		}
 	}
 	slices.Sort(cuts)
@@ -68,19 +77,12 @@ func (d *Device) Layout(pos []int32, segments []model.Segment) model.Layout {
 	}
 	must(!slices.Contains(owned, false), "Layout")
 	l.tiles, l.keys = len(queryTiles)/5, len(keyTiles)/4
-	l.pos, l.queryTiles, l.keyTiles, l.visits, l.rowTable = &memory{}, &memory{}, &memory{}, &memory{}, &memory{}
-	positions := slices.Clone(pos)
-	d.queue.add(func() error {
-		for _, t := range []struct {
-			on *memory
-			v  []int32
-		}{{l.pos, positions}, {l.queryTiles, queryTiles}, {l.keyTiles, keyTiles}, {l.visits, visits}, {l.rowTable, table}} {
-			if err := d.number(t.on, t.v); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []int32 // in one piece: each is taken from the driver for every micro-batch
+	for i, t := range [][]int32{tablePos: pos, tableQueries: queryTiles, tableKeys: keyTiles, tableVisits: visits, tableRows: table} {
+		l.at[i] = len(all)
+		all = append(all, t...)
+	}
+	d.queue.add(func() error { return d.number(l.on, all) })
 	return l
 }
 
@@ -90,11 +92,7 @@ func (d *Device) FreeLayout(l model.Layout) {
 	if !ok || lay == nil {
 		return
 	}
-	d.queue.must(func() {
-		for _, m := range []*memory{lay.pos, lay.queryTiles, lay.keyTiles, lay.visits, lay.rowTable} {
-			d.drop(m)
-		}
-	})
+	d.queue.must(func() { d.drop(lay.on) })
 }
 
 // attended is the shape of a call.
@@ -190,10 +188,10 @@ func tileBytes(instance string, backward bool) int {
 func (d *Device) attend(a attended, to, lse, q, k, v matrix) error {
 	if instance, aligned, ok := a.fast([]matrix{q, k, v}, []matrix{to}); ok {
 		return d.launch("attn_fwd"+instance, [2]int{a.lay.tiles, a.heads}, [2]int{fastThreads, 1}, tileBytes(instance, false),
-			to, vector{lse}, lse.stride, bare{q}, bare{k}, bare{v}, a.lay.queryTiles.ptr, a.heads, a.kvHeads, a.size, a.scale, aligned)
+			to, vector{lse}, lse.stride, bare{q}, bare{k}, bare{v}, a.lay.table(tableQueries), a.heads, a.kvHeads, a.size, a.scale, aligned)
 	}
 	return d.launch("attn_plain_fwd", [2]int{(q.rows*a.heads + plainRows - 1) / plainRows, 1}, [2]int{32 * plainRows, 1}, 0,
-		to, vector{lse}, lse.stride, q, k, v, a.lay.rowTable.ptr, q.rows, a.heads, a.kvHeads, a.size, a.scale)
+		to, vector{lse}, lse.stride, q, k, v, a.lay.table(tableRows), q.rows, a.heads, a.kvHeads, a.size, a.scale)
 }
 
 func (g *gradients) compute(d *Device) error {
@@ -213,17 +211,17 @@ func (g *gradients) compute(d *Device) error {
 		bytes := tileBytes(instance, true)
 		last = append(last, aligned)
 		if err := d.launch("attn_dq"+instance, [2]int{g.lay.tiles, g.heads}, [2]int{fastThreads, 1}, bytes,
-			slices.Concat([]any{g.dq, bare{g.dout}}, stats, inputs, []any{g.lay.queryTiles.ptr}, last)...); err != nil {
+			slices.Concat([]any{g.dq, bare{g.dout}}, stats, inputs, []any{g.lay.table(tableQueries)}, last)...); err != nil {
 			return err
 		}
 		return d.launch("attn_dkv"+instance, [2]int{g.lay.keys, g.kvHeads}, [2]int{fastThreads, 1}, bytes+1024,
-			slices.Concat([]any{g.dk, g.dv, bare{g.dout}}, stats, inputs, []any{g.lay.keyTiles.ptr, g.lay.visits.ptr}, last)...)
+			slices.Concat([]any{g.dk, g.dv, bare{g.dout}}, stats, inputs, []any{g.lay.table(tableKeys), g.lay.table(tableVisits)}, last)...)
 	}
 	inputs := []any{g.q, g.k, g.v}
 	if err := d.launch("attn_plain_dq", [2]int{warps, 1}, [2]int{32 * plainRows, 1}, 0,
-		slices.Concat([]any{g.dq, g.dout}, stats, inputs, []any{g.lay.rowTable.ptr, rows}, last)...); err != nil {
+		slices.Concat([]any{g.dq, g.dout}, stats, inputs, []any{g.lay.table(tableRows), rows}, last)...); err != nil {
 		return err
 	}
 	return d.launch("attn_plain_dkv", [2]int{g.lay.keys * g.kvHeads * tileRows / plainRows, 1}, [2]int{32 * plainRows, 1}, 0,
-		slices.Concat([]any{g.dk, g.dv, g.dout}, stats, inputs, []any{g.lay.keyTiles.ptr, g.lay.visits.ptr}, last)...)
+		slices.Concat([]any{g.dk, g.dv, g.dout}, stats, inputs, []any{g.lay.table(tableKeys), g.lay.table(tableVisits)}, last)...)
 }

@@ -20,8 +20,8 @@ type mark struct {
 	at   cu.Event
 }
 
-// most marks wait to be counted.
-const most = 2048
+// mostMarks wait to be counted.
+const mostMarks = 2048
 
 // set begins to count under a name.
 func (c *clock) set(name string) error {
@@ -41,7 +41,7 @@ func (c *clock) set(name string) error {
 		return err
 	}
 	c.marks = append(c.marks, mark{name, at})
-	if len(c.marks) < most {
+	if len(c.marks) < mostMarks {
 		return nil
 	}
 	return c.count()

@@ -35,21 +35,18 @@ func open(t *testing.T, o Options) *Device {
 	return d
 }
 
-// bounds are what a result may be off by, in parts of the largest value it is made of.
-var bounds = devicetest.Tolerance{F32: 2e-5, Act: 5e-3, BF16: true}
-
 // TestDevice holds the device to the plain loops.
 func TestDevice(t *testing.T) {
-	devicetest.Run(t, func(t *testing.T) model.Device { return open(t, Options{}) }, bounds)
+	devicetest.Run(t, func(t *testing.T) model.Device { return open(t, Options{}) }, devicetest.InBF16)
 }
 
 // TestWeightsNotHeld does the same for what weights are used for, where they stay quantised on the card.
 func TestWeightsNotHeld(t *testing.T) {
 	d := open(t, Options{Resident: -1})
 	for _, c := range devicetest.Cases() {
-		if strings.Contains("Weight Embed Linear LinearT Head", c.Name) {
+		if slices.Contains([]string{"Weight", "Embed", "Linear", "LinearT", "Head"}, c.Name) {
 			t.Run(c.Name, func(t *testing.T) {
-				if _, err := c.Check(d, bounds); err != nil {
+				if _, err := c.Check(d, devicetest.InBF16); err != nil {
 					t.Error(err)
 				}
 			})
@@ -109,7 +106,7 @@ func TestStep(t *testing.T) {
 						t.Errorf("%s: %v", what, off)
 					}
 					for _, c := range []interface{ Close() error }{got, want, d, p} {
-						if err := c.Close(); err != nil && c != interface{ Close() error }(p) {
+						if err := c.Close(); err != nil {
 							t.Error(err)
 						}
 					}
@@ -309,10 +306,7 @@ func (d rounding) AttentionBackward(dq, dk, dv, dout, out, q, k, v, lse model.Bu
 	d.round(dq, dk, dv)
 }
 
-func brain(x float64) float64 {
-	u := math.Float32bits(float32(x))
-	return float64(math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff))
-}
+func brain(x float64) float64 { return float64(checkpoint.RoundBF16(float32(x))) }
 
 // Every kind of weight that files have is, number after number, what it is on the processor, rounded to BF16.
 func TestDequantisation(t *testing.T) {
@@ -516,6 +510,9 @@ func TestWeightBytesHold(t *testing.T) {
 func TestTrainerNeedsNoDriver(t *testing.T) {
 	trainer := os.Getenv("LONGHAND_TRAINER")
 	if trainer == "" {
+		if os.Getenv("REQUIRE_CUDA") == "1" {
+			t.Fatal("REQUIRE_CUDA is set, but LONGHAND_TRAINER names no program")
+		}
 		t.Skip("skipped: LONGHAND_TRAINER names no program; make cuda-test does")
 	}
 	f, err := elf.Open(trainer)

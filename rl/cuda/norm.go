@@ -89,7 +89,7 @@ func (d *Device) RoPE(x model.Buffer, l model.Layout, heads int, r *model.RoPE, 
 		if err != nil {
 			return err
 		}
-		return d.each("rope", m.rows, heads*pairs, m, lay.pos.ptr, t.cos.ptr, t.sin.ptr, m.rows, heads, m.cols/heads, pairs, pairwise, sign)
+		return d.each("rope", m.rows, heads*pairs, m, lay.table(tablePos), t.cos.ptr, t.sin.ptr, m.rows, heads, m.cols/heads, pairs, pairwise, sign)
 	})
 }
 
@@ -127,7 +127,7 @@ func (d *Device) table(freq []float64, positions int) (*turn, error) {
 		}
 		*side.on = m
 		if err := cu.MemcpyHtoD(m.ptr, unsafe.Pointer(&side.v[0]), int64(4*len(side.v))); err != nil {
-			return nil, d.driver("upload", err)
+			return nil, doing("upload", err)
 		}
 	}
 	t.positions = positions

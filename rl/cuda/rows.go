@@ -15,7 +15,7 @@ import (
 // blockThreads and blockCols are what a block of the kernels on cells has and takes (kernels/cells.h).
 const blockThreads, blockCols = 256, 1024
 
-// each starts a kernel that takes cells of rows x cols; rows and cols are the last of its arguments but for more.
+// each starts a kernel on the cells of rows x cols.
 func (d *Device) each(kernel string, rows, cols int, arguments ...any) error {
 	if rows == 0 || cols == 0 {
 		return nil
@@ -44,7 +44,7 @@ func (d *Device) Zero(dst model.Buffer) {
 			return nil
 		}
 		if to.dense() {
-			return d.driver("zero", cu.MemsetD8Async(to.address(), 0, width(to.kind)*int64(to.rows)*int64(to.cols), cu.Stream{}))
+			return doing("zero", cu.MemsetD8Async(to.address(), 0, width(to.kind)*int64(to.rows)*int64(to.cols), cu.Stream{}))
 		}
 		return d.each("zero_cells", to.rows, to.cols, to, to.rows, to.cols)
 	})
@@ -67,7 +67,7 @@ func (d *Device) copy(to, from matrix, add bool) error {
 		if add || to.kind != from.kind || !to.dense() || !from.dense() {
 			return errors.New("cuda: what lies in the machine's memory can be copied, whole rows, and nothing else")
 		}
-		return d.driver("copy", cu.MemcpyAsync(to.address(), from.address(), width(to.kind)*int64(to.rows)*int64(to.cols), cu.Stream{}))
+		return doing("copy", cu.MemcpyAsync(to.address(), from.address(), width(to.kind)*int64(to.rows)*int64(to.cols), cu.Stream{}))
 	}
 	flat(&to, &from)
 	return d.each("copy_cells", to.rows, to.cols, to, from, to.rows, to.cols, add)

@@ -62,7 +62,7 @@ func headRows(vocabulary int) int { return max(64, min(2048, logitBytes/4/max(1,
 // WeightBytes counts weights in BF16 as long as Options.Resident allows, and after that in the file's types. The
 // scratch is the largest so far of each kind: a dequantised panel, and what the head works in, should a tensor alone be one.
 func (d *Device) WeightBytes(tensors ...*checkpoint.Tensor) (resident, scratch int64) {
-	rows, cols := joined(tensors)
+	rows, cols := model.Joined(tensors)
 	resident = d.book(tensors[0], d.Bytes(act, rows, cols))
 	if resident == 0 {
 		for _, t := range tensors {
@@ -86,23 +86,17 @@ func (d *Device) book(first *checkpoint.Tensor, bytes int64) int64 {
 	return d.base.Book(first, bytes)
 }
 
-func joined(tensors []*checkpoint.Tensor) (rows, cols int) {
-	rows, cols, ok := model.Joined(tensors)
-	must(ok, "Weight")
-	return rows, cols
-}
-
 // Weight takes tensors in, and what they are dequantised into.
 func (d *Device) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
-	rows, cols := joined(tensors)
+	rows, cols := model.Joined(tensors)
 	for _, t := range tensors {
 		if err := t.Check(); err != nil {
 			return nil, fmt.Errorf("cuda: %w", err)
 		}
 	}
 	w := &weight{rows: rows, cols: cols, key: tensors[0]}
-	d.WeightBytes(tensors...) // books it, where that was not done
-	bytes, scratch := d.book(tensors[0], 0), d.base
+	d.WeightBytes(tensors...) // asks for the scratch, where that was not done
+	bytes, scratch := d.book(tensors[0], d.Bytes(act, rows, cols)), d.base
 	err := d.queue.wait(func() error { return d.load(w, tensors, bytes, scratch) })
 	if err != nil {
 		d.FreeWeight(w)
@@ -169,7 +163,7 @@ func (d *Device) raw(t *checkpoint.Tensor) (*memory, error) {
 			return nil, fmt.Errorf("cuda: %w", err)
 		}
 		if err := cu.MemcpyHtoD(m.ptr+cu.DevicePtr(at), unsafe.Pointer(&d.staging[0]), int64(n)); err != nil {
-			return nil, d.driver("upload a weight", err)
+			return nil, doing("upload a weight", err)
 		}
 	}
 	return m, nil

@@ -33,16 +33,13 @@ func (b *Budget) Release(first *checkpoint.Tensor) {
 	delete(b.held, first)
 }
 
-// Joined is the shape of tensors below one another; ok is false where there is none, or their widths differ.
-func Joined(tensors []*checkpoint.Tensor) (rows, cols int, ok bool) {
+// Joined is the shape of tensors below one another. That there is none, or their widths differ, is the caller's fault.
+func Joined(tensors []*checkpoint.Tensor) (rows, cols int) {
 	for _, t := range tensors {
 		if t.Cols != tensors[0].Cols {
-			return 0, 0, false
+			panic("model: tensors of different widths are no weight")
 		}
 		rows += t.Rows
 	}
-	if len(tensors) == 0 {
-		return 0, 0, false
-	}
-	return rows, tensors[0].Cols, true
+	return rows, tensors[0].Cols
 }

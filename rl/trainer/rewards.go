@@ -18,7 +18,7 @@ const judgeContext = 4096
 // preferences. The judge is the base with no adapter in a context of its own, or another model.
 func (w *workshop) openRewards(ctx context.Context) (err error) {
 	var with rewards.With
-	if w.named("writing", "checklist", "pairwise", "personal") {
+	if w.judged() {
 		path := w.job.Judge
 		if path == "" {
 			if path, err = w.drawnFrom(ctx); err != nil {
@@ -44,6 +44,9 @@ func (w *workshop) openRewards(ctx context.Context) (err error) {
 	w.parts.Rewards, err = rewards.Parse(w.job.Rewards, with)
 	return err
 }
+
+// judged says whether a reward asks for a judge.
+func (w *workshop) judged() bool { return w.named("writing", "checklist", "pairwise", "personal") }
 
 // named says whether the job names one of these rewards.
 func (w *workshop) named(names ...string) bool {

@@ -136,8 +136,12 @@ const engineShare = 3
 // small says whether the files that llama.cpp will open fit into its share of the card. Else it computes on the
 // processor.
 func (w *workshop) small(path string) bool {
+	files := []string{path}
+	if w.judged() {
+		files = append(files, cmp.Or(w.job.Judge, path))
+	}
 	var bytes int64
-	for _, f := range []string{path, cmp.Or(w.job.Judge, path)} {
+	for _, f := range files {
 		st, err := os.Stat(f)
 		if err != nil {
 			return false

@@ -25,6 +25,9 @@ type Tolerance struct {
 	BF16     bool
 }
 
+// InBF16 is what a device may be off by whose Act is BF16 and which sums in float32.
+var InBF16 = Tolerance{F32: 2e-5, Act: 5e-3, BF16: true}
+
 // of is the tolerance of a call on buffers of these kinds.
 func (t Tolerance) of(weights bool, k kinds) float64 {
 	if weights || k.in == model.Act || k.out == model.Act {

@@ -2,7 +2,6 @@ package devicetest
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -171,19 +170,13 @@ func (d *Oracle) Weight(tensors ...*checkpoint.Tensor) (model.Weight, error) {
 			t.Dequant(row, i, 1)
 			for _, x := range row {
 				if d.bf16 {
-					x = rounded(x)
+					x = checkpoint.RoundBF16(x)
 				}
 				w.v = append(w.v, float64(x))
 			}
 		}
 	}
 	return w, nil
-}
-
-// rounded is the nearest number that BF16 has, of two the even one.
-func rounded(x float32) float32 {
-	u := math.Float32bits(x)
-	return math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff)
 }
 
 // FreeWeight gives a weight back.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"longhand/rl/checkpoint"
 	"longhand/rl/model"
 )
 
@@ -76,7 +77,7 @@ func (v *variation) hosts() []*host {
 	if v.bf16 {
 		for _, o := range v.op.operands {
 			for i, x := range values[o.name] {
-				values[o.name][i] = float64(rounded(float32(x)))
+				values[o.name][i] = float64(checkpoint.RoundBF16(float32(x)))
 			}
 		}
 	}
