@@ -65,7 +65,7 @@ func TestDraftThatCannotBegin(t *testing.T) {
 		{outline(`{"sections": [{"title": "A", "words": 100}, {"title": "B"}]}`), "section 2 of the outline wants 0 words", ""},
 		{outline(`{"sections": [{"title": "A\n## B", "words": 100}]}`), "more than one line", ""},
 		{"--resume last", "there is no draft to resume", "hint: begin one with"},
-		{"--resume 20010101-000000-aaaa", `there is no draft "20010101-000000-aaaa"`, "hint: drafts lie in"},
+		{"--resume 20010101-000000-aaaa", `there is no draft "20010101-000000-aaaa"`, "hint: longhand projects list names them"},
 	} {
 		home := t.TempDir()
 		status, out, problems := command(t, home, append([]string{"draft", "--json"}, strings.Fields(c.args)...)...)

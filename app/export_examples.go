@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"longhand/app/draft"
-	"longhand/app/store"
 	"longhand/rewards"
 	"longhand/rl"
 )
@@ -48,28 +47,29 @@ func (c *exportExamplesCmd) Run(e *env) error {
 // finished are the drafts of these ids, or all that are finished, the oldest first. Of all those, what cannot be
 // read is left out; of those that were named it is an error.
 func (e *env) finished(ids []string) (all []*draft.Project, err error) {
-	folders := e.projectFolders()
-	if len(ids) > 0 {
-		folders = make([]string, len(ids))
-		for i, id := range ids {
-			if folders[i], err = e.project(id); err != nil {
-				return nil, err
-			}
+	named := len(ids) > 0
+	if !named {
+		cards, err := e.cards()
+		if err != nil {
+			return nil, err
 		}
+		for _, c := range cards {
+			ids = append(ids, c.ID)
+		}
+		slices.Sort(ids)
 	}
-	for i, folder := range folders {
-		records, err := store.Read(folder)
-		var p *draft.Project
-		if err == nil {
-			p, err = draft.Replay(records)
-		}
+	for _, id := range ids {
+		p, err := e.peek(id)
 		if err == nil && !p.Done {
 			err = errors.New("it is not finished")
 		}
+		if err == nil && p.Private && !named {
+			continue // not for training
+		}
 		if err == nil {
 			all = append(all, p)
-		} else if len(ids) > 0 {
-			return nil, fmt.Errorf("draft %s: %w", ids[i], err)
+		} else if named {
+			return nil, fmt.Errorf("draft %s: %w", id, err)
 		}
 	}
 	return all, nil

@@ -26,7 +26,8 @@ var may = map[string]struct{ ours, foreign string }{
 	"engine":              {"engine/child", "github.com/hybridgroup/yzma github.com/jupiterrider/ffi github.com/ebitengine/purego golang.org/x/sys"}, // ffi and purego: what the binding lacks
 	"engine/enginetest":   {"", ""},
 	"app/draft":           {"engine rewards", "github.com/clipperhouse/uax29/v2"},
-	"app/store":           {"app/draft rewards", "github.com/dgraph-io/badger/v4 github.com/klauspost/compress"},
+	"app/manuscript":      {"", ""},
+	"app/store":           {"app/draft rewards", "github.com/dgraph-io/badger/v4 github.com/dgraph-io/ristretto/v2 github.com/klauspost/compress github.com/gofrs/flock golang.org/x/sys"},
 	"app/export":          {"app/draft", "github.com/yuin/goldmark codeberg.org/go-pdf/fpdf"},
 	"rl":                  {"engine engine/child rewards rl/model", "golang.org/x/image"}, // the letters of a plot
 	"rl/checkpoint":       {"", "golang.org/x/sys"},
@@ -35,7 +36,7 @@ var may = map[string]struct{ ours, foreign string }{
 	"rl/cpu":              {"rl/checkpoint rl/model", "gonum.org/v1/gonum github.com/ebitengine/purego golang.org/x/sys"},
 	"rl/cuda":             {"rl/checkpoint rl/model", "gorgonia.org/cu github.com/ebitengine/purego"},
 	"rl/trainer":          {"engine engine/child rewards rl rl/checkpoint rl/model rl/model/devicetest rl/cpu rl/cuda", ""}, // devicetest: the self-test
-	"app":                 {"app/draft app/store app/export assets engine engine/child rewards rl rl/checkpoint", "fyne.io/fyne/v2 github.com/alecthomas/kong golang.org/x/sys"},
+	"app":                 {"app/draft app/manuscript app/store app/export assets engine engine/child rewards rl rl/checkpoint", "fyne.io/fyne/v2 github.com/alecthomas/kong golang.org/x/sys"},
 }
 
 // within are foreign packages that a module is kept to: of yzma the binding

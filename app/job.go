@@ -70,12 +70,6 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 	if err != nil {
 		return err
 	}
-	if log == nil {
-		if log, err = store.Create(e.projectFolder(started.ID)); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, log.Close()) }()
-	}
 	first := []draft.Record{started}
 	if !started.Resumed {
 		first = append(first, draft.Request{Prompt: j.Prompt, Words: j.Words, Language: j.Language, Style: j.Style, OnePass: j.OnePass, Free: j.Free, Heat: j.Temperature})
@@ -83,10 +77,17 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 			first = append(first, *j.Outline, draft.PlanDone{Target: j.Outline.Words()})
 		}
 	}
-	for _, r := range first {
-		if err := log.Append(r); err != nil {
+	if log == nil {
+		s, err := e.books()
+		if err != nil {
 			return err
 		}
+		if log, err = s.Create(started.ID, first...); err != nil {
+			return storeHint(err)
+		}
+		defer func() { err = errors.Join(err, log.Close()) }()
+	} else if err := appendAll(log, first); err != nil {
+		return err
 	}
 	if p, err = draft.Extend(p, first...); err != nil {
 		return err
@@ -113,7 +114,7 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 			return hinted{err, "the request does not fit: shorten it, or give more room with --ctx"}
 		}
 		if err != nil {
-			return err
+			return storeHint(err)
 		}
 		if !yield(ev, nil) {
 			return nil
@@ -122,9 +123,18 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 	return nil
 }
 
+func appendAll(log draft.Log, records []draft.Record) error {
+	for _, r := range records {
+		if err := log.Append(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // openProject reads the draft that is to go on; a new one has neither project
 // nor journal yet, so that a job which cannot begin leaves nothing behind.
-func (e *env) openProject(j *job) (*draft.Project, *store.Journal, error) {
+func (e *env) openProject(j *job) (*draft.Project, *store.Book, error) {
 	if j.Resume == "" {
 		return nil, nil, nil
 	}
@@ -135,18 +145,14 @@ func (e *env) openProject(j *job) (*draft.Project, *store.Journal, error) {
 			return nil, nil, err
 		}
 	}
-	folder, err := e.project(id)
+	log, err := e.book(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	log, records, err := store.Open(folder)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := draft.Replay(records)
-	if err != nil {
+	p := log.Project()
+	if p.Request == (draft.Request{}) {
 		log.Close()
-		return nil, nil, fmt.Errorf("draft %s cannot be resumed: %w", id, err)
+		return nil, nil, fmt.Errorf("draft %s cannot be resumed: its request is not there", id)
 	}
 	if j.Model == "" {
 		j.Model = p.Started.Model
@@ -202,41 +208,6 @@ func (e *env) started(j job, p *draft.Project, info engine.Info, model string) (
 }
 
 func (e *env) projectFolder(id string) string { return filepath.Join(e.home, "projects", id) }
-
-// project is the folder of a draft that there is.
-func (e *env) project(id string) (string, error) {
-	folder := e.projectFolder(id)
-	if _, err := os.Stat(folder); err != nil {
-		return "", hinted{fmt.Errorf("there is no draft %q", id), "drafts lie in " + e.projectFolder("")}
-	}
-	return folder, nil
-}
-
-// projectFolders are those of all drafts, in the order in which they were begun.
-func (e *env) projectFolders() []string {
-	all, _ := os.ReadDir(e.projectFolder("")) // without the folder there is no draft
-	var folders []string
-	for _, d := range all {
-		if folder := e.projectFolder(d.Name()); !store.Changed(folder).IsZero() {
-			folders = append(folders, folder)
-		}
-	}
-	return folders
-}
-
-// lastProject is the draft whose journal was written last.
-func (e *env) lastProject() (string, error) {
-	last, when := "", time.Time{}
-	for _, folder := range e.projectFolders() {
-		if changed := store.Changed(folder); changed.After(when) {
-			last, when = filepath.Base(folder), changed
-		}
-	}
-	if last == "" {
-		return "", hinted{fmt.Errorf("there is no draft to resume"), "begin one with: longhand draft --prompt \"...\""}
-	}
-	return last, nil
-}
 
 // newID is a draft's id: when it was begun, and four characters against chance.
 func newID() string {

@@ -13,9 +13,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"longhand/app/store"
 )
 
 // version is set by the linker.
@@ -23,16 +26,19 @@ var version = "dev"
 
 // cli is the whole command line; each command stands in a file of its own.
 type cli struct {
-	Window windowCmd `cmd:"" default:"1" hidden:"" help:"Open the window."`
-	Draft  draftCmd  `cmd:"" help:"Plan and write a long document."`
-	Score  scoreCmd  `cmd:"" help:"Score a draft: length, format, repetition, writing."`
-	Prefer preferCmd `cmd:"" help:"Learn your taste from what you kept and rejected."`
-	Models modelsCmd `cmd:"" help:"List, recommend, fetch, import, verify and remove models."`
-	Doctor doctorCmd `cmd:"" help:"Say what works on this machine and what to do if it does not."`
-	Train  trainCmd  `cmd:"" help:"Train a model on your own prompts, by the rewards."`
-	Export exportCmd `cmd:"" help:"Take a checkpoint out of Longhand."`
-	Bench  benchCmd  `cmd:"" help:"Measure speed."`
-	Engine engineCmd `cmd:"" hidden:"" help:"Serve a model to a parent process."`
+	Window   windowCmd   `cmd:"" default:"1" hidden:"" help:"Open the window."`
+	Draft    draftCmd    `cmd:"" help:"Plan and write a long document."`
+	Score    scoreCmd    `cmd:"" help:"Score a draft: length, format, repetition, writing."`
+	Prefer   preferCmd   `cmd:"" help:"Learn your taste from what you kept and rejected."`
+	Models   modelsCmd   `cmd:"" help:"List, recommend, fetch, import, verify and remove models."`
+	Doctor   doctorCmd   `cmd:"" help:"Say what works on this machine and what to do if it does not."`
+	Train    trainCmd    `cmd:"" help:"Train a model on your own prompts, by the rewards."`
+	Export   exportCmd   `cmd:"" help:"Take a checkpoint out of Longhand."`
+	Import   importCmd   `cmd:"" help:"Take a manuscript in: Markdown, text or DOCX, into sections by heading."`
+	Projects projectsCmd `cmd:"" help:"List, show, back up, restore and check what was written."`
+	Bench    benchCmd    `cmd:"" help:"Measure speed."`
+	Engine   engineCmd   `cmd:"" hidden:"" help:"Serve a model to a parent process."`
+	Check    checkCmd    `cmd:"" hidden:"" help:"Check the store for a parent process."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
@@ -44,6 +50,9 @@ type env struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+
+	opening sync.Mutex
+	opened  *store.Store // once it was asked for (books)
 }
 
 // An exitError ends the program with a status of its own.
@@ -89,7 +98,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 2
 	}
 	e := &env{ctx: ctx, home: home, stdin: stdin, stdout: stdout, stderr: stderr}
-	if err := k.Run(e); err != nil {
+	err = k.Run(e)
+	if e := e.closeBooks(false); err == nil {
+		err = e
+	}
+	if err != nil {
 		return e.fail(err)
 	}
 	return 0

@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 
-	"longhand/app/draft"
 	"longhand/app/store"
 	"longhand/assets"
 )
@@ -73,21 +72,10 @@ func (e *env) ports() ports {
 // unfinished yields the draft that was written to last, if it is not finished.
 // What cannot be read is not offered; asking for it by name says why.
 func (e *env) unfinished(yield func(unfinished, error) bool) {
-	id, err := e.lastProject()
-	if err != nil {
+	all, err := e.cards()
+	if err != nil || len(all) == 0 || all[0].State == store.Done {
 		return
 	}
-	records, err := store.Read(e.projectFolder(id))
-	if err != nil {
-		return
-	}
-	p, err := draft.Replay(records)
-	if err != nil || p.Done {
-		return
-	}
-	u := unfinished{id: id, title: p.Outline.Title, words: p.Words(), target: p.Target}
-	if u.title == "" {
-		u.title = p.Request.Prompt
-	}
+	u := unfinished{id: all[0].ID, title: all[0].Title, words: all[0].Words, target: all[0].Target}
 	yield(u, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,7 +129,8 @@ func TestWithoutATrainerThereIsNoTab(t *testing.T) {
 }
 
 func TestGroundIsWhatIsThere(t *testing.T) {
-	e := &env{ctx: t.Context(), home: t.TempDir()}
+	e := &env{ctx: t.Context(), home: t.TempDir(), stderr: io.Discard}
+	t.Cleanup(func() { e.closeBooks(false) })
 	write := func(id string, lines ...string) {
 		t.Helper()
 		dir := e.projectFolder(id)

@@ -3,9 +3,9 @@ package main
 import (
 	"path/filepath"
 	"slices"
+	"time"
 
 	"longhand/app/draft"
-	"longhand/app/store"
 	"longhand/assets"
 )
 
@@ -40,24 +40,21 @@ func (e *env) ground(yield func(ground, error) bool) {
 // requests are what earlier drafts were asked for, the newest first, each once.
 func (e *env) requests() []request {
 	var all []request
-	for _, folder := range e.projectFolders() {
-		when := store.Changed(folder)
-		records, err := store.Read(folder)
-		if err != nil {
+	cards, err := e.cards()
+	if err != nil {
+		return nil
+	}
+	for _, c := range cards {
+		p, err := e.peek(c.ID)
+		if err != nil || p.Private || p.Request.Prompt == "" {
 			continue
 		}
-		for _, r := range records {
-			if q, ok := r.(draft.Request); ok {
-				words := q.Words
-				if words == 0 {
-					words = draft.WordsAsked(q.Prompt)
-				}
-				all = append(all, request{prompt: q.Prompt, words: words, when: when})
-				break
-			}
+		words := p.Request.Words
+		if words == 0 {
+			words = draft.WordsAsked(p.Request.Prompt)
 		}
+		all = append(all, request{prompt: p.Request.Prompt, words: words, when: time.Unix(c.Updated, 0)})
 	}
-	slices.SortStableFunc(all, func(a, b request) int { return b.when.Compare(a.when) })
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(r request) bool {
 		again := seen[r.prompt]

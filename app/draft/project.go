@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,59 +20,73 @@ type Request struct {
 // Project is a draft as it stands: the fold of its records. Nothing else
 // changes it, so what is read back from a log is what was there.
 type Project struct {
-	ID       string
-	Started  Started
-	Request  Request
-	Target   int // words
-	Thinking string
-	Thought  bool // the thinking is whole
-	Parts    Parts
-	Outline  Outline
-	Planned  bool
-	Sections []Section
-	Summary  []Summary
-	Notes    string
-	Done     bool
-	Finished Finished
+	ID       string       `json:"id"`
+	Seq      int          `json:"seq"` // records folded
+	Started  Started      `json:"started"`
+	Request  Request      `json:"request"`
+	Target   int          `json:"target"` // words
+	Thinking string       `json:"thinking"`
+	Thought  bool         `json:"thought"` // the thinking is whole
+	Parts    Parts        `json:"parts"`
+	Outline  Outline      `json:"outline"`
+	Planned  bool         `json:"planned"`
+	Sections []Section    `json:"sections"` // one for each line of the outline
+	Summary  []Summary    `json:"summary"`
+	Notes    string       `json:"notes"`
+	Done     bool         `json:"done"`
+	Finished Finished     `json:"finished"`
+	Private  bool         `json:"private"` // its prompts are not for training
+	Choices  []Preference `json:"choices"`
 
 	// The conversation with the model: one transcript of token ids.
-	Transcript   []int32
-	Bare         bool    // the transcript holds no question yet
-	PerWord      float64 // tokens per word of this text
-	Compactions  int
-	PromptTokens int
-	Tokens       int
-	Seconds      float64
+	Transcript   []int32 `json:"transcript"`
+	Bare         bool    `json:"bare"`     // the transcript holds no question yet
+	Stale        bool    `json:"stale"`    // the text was changed since: it is built anew before the next turn
+	PerWord      float64 `json:"per_word"` // tokens per word of this text
+	Compactions  int     `json:"compactions"`
+	PromptTokens int     `json:"prompt_tokens"`
+	Tokens       int     `json:"tokens"`
+	Seconds      float64 `json:"seconds"`
+
+	// What can be undone, and of that, from the end, what is undone.
+	Steps    []Step `json:"steps"`
+	Undone   int    `json:"undone"`
+	LastStep int    `json:"last_step"`
+	LastID   int    `json:"last_id"` // of sections and paragraphs
 }
 
 // Section is the text of one section and how it came about.
 type Section struct {
-	Text   string
-	Target int // words
-	Begun  bool
-	Done   bool
-	Turns  []Turn
-	Flags  []string
-	Forced int // words written with the end tokens banned
-	Scores *Scores
+	ID         int         `json:"id"` // unique in its project; stays while the section is changed and moved
+	Text       string      `json:"-"`  // of all paragraphs
+	Paragraphs []Paragraph `json:"paragraphs"`
+	Target     int         `json:"target"` // words
+	Begun      bool        `json:"begun"`
+	Done       bool        `json:"done"`
+	Turns      []Turn      `json:"turns"`
+	Flags      []string    `json:"flags"`
+	Forced     int         `json:"forced"` // words written with the end tokens banned
+	Scores     *Scores     `json:"scores"`
+	Model      OrNull      `json:"model"`   // SHA-256 of the model that wrote it
+	Adapter    OrNull      `json:"adapter"` // and the adapter
 }
 
 // Turn is one turn of the model in a section.
 type Turn struct {
-	Kind  string // "beat", "more", "forced", "pass"
-	Beat  int
-	Base  int    // length of the transcript before the turn's completion
-	Start int    // bytes of the section before the turn's text
-	Ended string // "": open; "end", "pace", "full", "loop", "room"
+	Kind  string `json:"kind"` // "beat", "more", "forced", "pass"
+	Beat  int    `json:"beat"`
+	Base  int    `json:"base"`  // length of the transcript before the turn's completion
+	Start int    `json:"start"` // bytes of the section before the turn's text
+	Ended string `json:"ended"` // "": open; "end", "pace", "full", "loop", "room"
 
 	// The last boundary, behind the last sentence that stands, and what was
 	// tried from there.
-	Bytes  int    // of the section
-	Tokens int    // of the transcript
-	Due    string // why the turn ends there, or ""
-	Redone int    // how often the turn went back
-	Tries  int    // how often since this boundary
-	Banned []int32
+	Bytes  int     `json:"bytes"`  // of the section
+	Tokens int     `json:"tokens"` // of the transcript
+	Due    string  `json:"due"`    // why the turn ends there, or ""
+	Redone int     `json:"redone"` // how often the turn went back
+	Tries  int     `json:"tries"`  // how often since this boundary
+	Banned []int32 `json:"banned"`
 }
 
 // Summary says in few words what sections First to Last tell.
@@ -124,7 +139,19 @@ func (p *Project) next() int {
 
 // apply folds one record into the project.
 func (p *Project) apply(r Record) {
+	if s, ok := r.(Snapshot); ok {
+		*p = *s.Project.Clone()
+		return
+	}
+	p.Seq++
+	if p.undoable(r) {
+		return
+	}
 	switch r := r.(type) {
+	case Trains:
+		p.Private = !r.May
+	case Preference:
+		p.Choices = append(p.Choices, r)
 	case Started:
 		if p.ID != "" && r.ModelSHA256 != p.Started.ModelSHA256 {
 			p.forget()
@@ -139,6 +166,9 @@ func (p *Project) apply(r Record) {
 	case Outline:
 		p.Outline = r
 		p.Sections = make([]Section, len(r.Sections))
+		for i := range p.Sections {
+			p.Sections[i].ID = p.newID()
+		}
 	case Thought:
 		p.Thought = true
 	case Parts:
@@ -147,13 +177,15 @@ func (p *Project) apply(r Record) {
 		p.Planned, p.Target, p.PerWord = true, r.Target, 1.5
 		p.spend(r.Cost)
 	case SectionBegun:
-		p.Sections[r.Index].Begun, p.Sections[r.Index].Target = true, r.Target
+		s := &p.Sections[r.Index]
+		p.push("write", Become{s.clone()})
+		s.Begun, s.Target, s.Model, s.Adapter = true, r.Target, p.Started.ModelSHA256, p.Started.Adapter
 	case Text:
-		p.Sections[r.Index].Text += r.Text
+		p.write(&p.Sections[r.Index], r.Text, Model)
 		p.Transcript = append(p.Transcript, r.Tokens...)
 	case Rewind:
 		s := &p.Sections[r.Index]
-		s.Text = firstChars(s.Text, r.Chars)
+		s.keepChars(r.Chars)
 		if r.Keep > 0 && r.Keep < len(p.Transcript) {
 			p.Transcript = p.Transcript[:r.Keep]
 		}
@@ -178,7 +210,7 @@ func (p *Project) apply(r Record) {
 		s.Turns = append(s.Turns, Turn{Kind: r.Kind, Beat: r.Beat, Base: len(p.Transcript), Start: len(s.Text), Bytes: len(s.Text), Tokens: len(p.Transcript)})
 	case TurnEnded:
 		s := &p.Sections[r.Index]
-		s.Text = firstChars(s.Text, r.Chars)
+		s.keepChars(r.Chars)
 		p.Transcript = p.Transcript[:r.Keep]
 		s.Turns[len(s.Turns)-1].Ended = r.Why
 		s.Forced += r.Forced
@@ -186,7 +218,7 @@ func (p *Project) apply(r Record) {
 		p.Transcript = append(p.Transcript, r.Tokens...)
 		p.spend(r.Cost)
 	case Compacted:
-		p.Transcript, p.Bare = r.Tokens, r.Bare
+		p.Transcript, p.Bare, p.Stale = r.Tokens, r.Bare, false
 		p.Compactions++
 		p.Notes, p.Summary = r.Notes, r.Summary
 		p.spend(r.Cost)
@@ -198,6 +230,23 @@ func (p *Project) apply(r Record) {
 	}
 }
 
+// Clone copies a project; nothing that is done to the one shows in the other.
+func (p *Project) Clone() *Project {
+	q := *p
+	q.Outline.Sections = slices.Clone(p.Outline.Sections)
+	q.Sections = make([]Section, len(p.Sections))
+	for i := range p.Sections {
+		q.Sections[i] = p.Sections[i].clone()
+	}
+	q.Summary, q.Choices, q.Transcript, q.Steps = slices.Clone(p.Summary), slices.Clone(p.Choices), clone(p.Transcript), slices.Clone(p.Steps)
+	return &q
+}
+
+func (s Section) clone() Section {
+	s.Paragraphs, s.Turns = slices.Clone(s.Paragraphs), slices.Clone(s.Turns)
+	return s
+}
+
 // forget drops the transcript, whose ids belong to another model, and with it
 // what an open turn had not finished.
 func (p *Project) forget() {
@@ -205,7 +254,7 @@ func (p *Project) forget() {
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
-			s.Text = s.Text[:min(len(s.Text), s.Turns[n-1].Bytes)]
+			s.keep(min(len(s.Text), s.Turns[n-1].Bytes))
 			s.Turns[n-1].Ended = "room"
 		}
 	}

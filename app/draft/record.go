@@ -130,6 +130,8 @@ func Unmarshal(line []byte) (Record, error) {
 var readers = map[string]func([]byte) (Record, error){
 	"started": as[Started], "request": as[Request], "think": as[Think], "outline": as[Outline], "thought": as[Thought], "parts": as[Parts], "planned": as[planned], "plan_done": as[PlanDone],
 	"section": as[SectionBegun], "turn": as[TurnBegun], "text": as[Text], "rewind": as[Rewind], "stands": as[Stands], "turn_done": as[TurnEnded],
+	"edit": as[Edit], "place": as[Place], "remove": as[Remove], "move": as[Move], "line": as[Line], "title": as[Title], "become": as[Become], "note": as[Note],
+	"undo": as[Undo], "redo": as[Redo], "trains": as[Trains], "preference": as[Preference], "version": as[Version], "snapshot": as[Snapshot],
 	"compacted": as[Compacted], "engine": as[Engine], "section_done": as[SectionDone], "finished": as[Finished],
 }
 
@@ -149,7 +151,8 @@ func Replay(records []Record) (*Project, error) {
 	return p, err
 }
 
-func (p *Project) check(r Record) error {
+// Check says why a record does not fit the project as it stands.
+func (p *Project) Check(r Record) error {
 	index, turn := 0, false
 	switch r := r.(type) {
 	case SectionBegun:
@@ -175,7 +178,7 @@ func (p *Project) check(r Record) error {
 	case SectionDone:
 		index = r.Index
 	default:
-		return nil
+		return p.fits(r)
 	}
 	if index < 0 || index >= len(p.Sections) {
 		return fmt.Errorf("section %d of %d", index, len(p.Sections))
@@ -192,7 +195,7 @@ func Extend(p *Project, records ...Record) (*Project, error) {
 		p = &Project{}
 	}
 	for _, r := range records {
-		if err := p.check(r); err != nil {
+		if err := p.Check(r); err != nil {
 			return nil, fmt.Errorf("draft: %s record: %w", r.event(), err)
 		}
 		p.apply(r)

@@ -27,7 +27,7 @@ func (r *run) share(percent int) int {
 
 // room says whether so many more tokens fit the transcript.
 func (r *run) room(tokens int) bool {
-	return len(r.p.Transcript) > 0 && len(r.p.Transcript)+tokens+asideRoom <= r.info.Context
+	return len(r.p.Transcript) > 0 && !r.p.Stale && len(r.p.Transcript)+tokens+asideRoom <= r.info.Context
 }
 
 // need is how many tokens section k wants from here.
@@ -44,7 +44,7 @@ func (r *run) need(k int) int {
 func (r *run) compact(k int) error {
 	p := r.p
 	summary, notes := append([]Summary(nil), p.Summary...), p.Notes
-	if n := len(p.Transcript); n > 0 && n+asideRoom <= r.info.Context {
+	if n := len(p.Transcript); n > 0 && !p.Stale && n+asideRoom <= r.info.Context {
 		var err error
 		if summary, err = r.summarise(k, summary); err != nil {
 			return err

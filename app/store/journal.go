@@ -1,4 +1,3 @@
-// Package store keeps drafts on disk.
 package store
 
 import (
@@ -8,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,7 +16,7 @@ import (
 	"longhand/app/draft"
 )
 
-// Journal is a draft's log: JSON lines, one record each, that anybody can read.
+// Journal is a project's log: JSON lines, one record each, that anybody can read.
 // The last key of a line is "crc", the CRC-32 (IEEE) of the bytes before its
 // comma, in hex.
 //
@@ -27,11 +27,20 @@ import (
 type Journal struct {
 	mu    sync.Mutex
 	f     *os.File
-	size  int64
+	at    mark // its end
 	dirty bool
-	err   error // of a sync in the background
+	err   error  // of a sync in the background
+	aside string // file with records that could not be read, or ""
 	stop  chan struct{}
 	done  chan struct{}
+}
+
+// mark is a place in a journal: the end of a record. Length and sum of that
+// record's line say whether a journal is the one that the mark was made in.
+type mark struct {
+	Bytes int64  `json:"bytes"`
+	Line  int    `json:"line"`
+	Sum   uint32 `json:"sum"`
 }
 
 const (
@@ -48,11 +57,20 @@ func Create(folder string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: create a draft: %w", err)
 	}
-	return start(f, 0)
+	return start(f, mark{})
 }
 
-// Open reads the journal in folder and goes on with it. Only one process can.
-func Open(folder string) (*Journal, []draft.Record, error) {
+// Continue reads the journal in folder and goes on with it. Only one process can.
+func Continue(folder string) (*Journal, []draft.Record, error) {
+	j, records, err := goOn(folder, mark{})
+	return j, records, err
+}
+
+// errOther says that a mark was not made in this journal.
+var errOther = errors.New("it is not the journal that the store knows")
+
+// goOn reads the journal in folder behind a mark and goes on with it.
+func goOn(folder string, from mark) (*Journal, []draft.Record, error) {
 	path := filepath.Join(folder, journalFile)
 	f, err := os.OpenFile(path, os.O_RDWR, 0o644)
 	if err != nil {
@@ -62,19 +80,37 @@ func Open(folder string) (*Journal, []draft.Record, error) {
 		f.Close()
 		return nil, nil, fmt.Errorf("store: open %s: another Longhand is writing this draft", folder)
 	}
-	records, good, err := read(f)
-	if err == nil {
-		err = setAside(f, good)
+	if err = seek(f, from); err == nil {
+		records, end, err2 := read(f, from)
+		aside := ""
+		if err = err2; err == nil {
+			aside, err = setAside(f, end.Bytes)
+		}
+		if err == nil {
+			j, err := start(f, end)
+			if err == nil {
+				j.aside = aside
+			}
+			return j, records, err
+		}
 	}
-	if err == nil {
-		_, err = f.Seek(good, io.SeekStart)
+	f.Close()
+	return nil, nil, fmt.Errorf("store: open %s: %w", path, err)
+}
+
+// seek goes to a mark, where the journal has it.
+func seek(f io.ReadSeeker, m mark) error {
+	if m.Bytes == 0 {
+		return nil
 	}
-	if err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("store: open %s: %w", path, err)
+	line := make([]byte, m.Line)
+	if _, err := f.Seek(m.Bytes-int64(m.Line), io.SeekStart); err != nil {
+		return errOther
 	}
-	j, err := start(f, good)
-	return j, records, err
+	if _, err := io.ReadFull(f, line); err != nil || m.Line < sumLength || !unseal(line[:m.Line-1]) || crc32.ChecksumIEEE(line[:m.Line-1-sumLength]) != m.Sum {
+		return errOther
+	}
+	return nil
 }
 
 // Changed is when the journal in folder was written last; zero: there is none.
@@ -93,19 +129,19 @@ func Read(folder string) ([]draft.Record, error) {
 		return nil, fmt.Errorf("store: read a draft: %w", err)
 	}
 	defer f.Close()
-	records, _, err := read(f)
+	records, _, err := read(f, mark{})
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", folder, err)
 	}
 	return records, nil
 }
 
-func start(f *os.File, size int64) (*Journal, error) {
+func start(f *os.File, at mark) (*Journal, error) {
 	if err := lock(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("store: %s: another Longhand is writing this draft", f.Name())
 	}
-	j := &Journal{f: f, size: size, stop: make(chan struct{}), done: make(chan struct{})}
+	j := &Journal{f: f, at: at, stop: make(chan struct{}), done: make(chan struct{})}
 	go j.syncs()
 	return j, nil
 }
@@ -122,13 +158,25 @@ func (j *Journal) Append(r draft.Record) error {
 	if j.err != nil {
 		return j.err
 	}
-	if _, err := j.f.WriteAt(line, j.size); err != nil {
+	if _, err := j.f.WriteAt(line, j.at.Bytes); err != nil {
 		// WriteAt may say that it wrote nothing where a part of the line fitted.
-		return errors.Join(fmt.Errorf("store: write the journal: %w", err), j.f.Truncate(j.size))
+		return errors.Join(fmt.Errorf("store: write the journal: %w", err), j.f.Truncate(j.at.Bytes))
 	}
-	j.size += int64(len(line))
+	j.at = j.at.behind(line)
 	j.dirty = true
 	return nil
+}
+
+// behind is the mark at the end of a line that follows, line end included.
+func (m mark) behind(line []byte) mark {
+	return mark{m.Bytes + int64(len(line)), len(line), crc32.ChecksumIEEE(line[:len(line)-1-sumLength])}
+}
+
+// end is the mark of the last record.
+func (j *Journal) end() mark {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.at
 }
 
 // Close writes everything to the disk.
@@ -185,42 +233,81 @@ func unseal(line []byte) bool {
 	return at > 0 && string(line[at:]) == fmt.Sprintf(",\"crc\":\"%08x\"}", crc32.ChecksumIEEE(line[:at]))
 }
 
-// read returns the whole records from the start of f and where they end.
-func read(f io.Reader) (records []draft.Record, good int64, err error) {
+// read returns the whole records from where f stands, which is at a mark, and
+// where they end.
+func read(f io.Reader, at mark) (records []draft.Record, end mark, err error) {
 	in := bufio.NewReaderSize(f, 1<<20)
 	for {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
-			return records, good, nil
+			return records, at, nil
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, mark{}, err
 		}
 		if !unseal(line[:len(line)-1]) {
-			return records, good, nil
+			return records, at, nil
 		}
 		r, err := draft.Unmarshal(line)
 		if err != nil {
-			return nil, 0, fmt.Errorf("line %d: %w", len(records)+1, err)
+			return nil, mark{}, fmt.Errorf("line %d: %w", len(records)+1, err)
 		}
 		records = append(records, r)
-		good += int64(len(line))
+		at = at.behind(line)
 	}
 }
 
-// setAside keeps what stands behind the last whole record in a file of its own.
-func setAside(f *os.File, good int64) error {
+// setAside keeps what stands behind the last whole record in a file of its own,
+// and returns its name where that is more than a line which was cut.
+func setAside(f *os.File, good int64) (name string, err error) {
 	st, err := f.Stat()
 	if err != nil || st.Size() == good {
-		return err
+		return "", err
 	}
 	rest := make([]byte, min(st.Size()-good, 1<<26))
 	n, err := f.ReadAt(rest, good)
 	if err != nil && err != io.EOF {
-		return err
+		return "", err
 	}
-	if err := os.WriteFile(f.Name()+".damaged", rest[:n], 0o644); err != nil {
-		return err
+	if name, err = keepAside(f.Name(), rest[:n]); err != nil {
+		return "", err
 	}
-	return f.Truncate(good)
+	if !bytes.ContainsRune(rest[:n], '\n') { // what a kill or a power cut leaves
+		name = ""
+	}
+	return name, f.Truncate(good)
+}
+
+// keepAside writes what is damaged beside the file that it was found in, under
+// a name of its own.
+func keepAside(path string, b []byte) (name string, err error) {
+	for i := 1; ; i++ {
+		name = path + ".damaged"
+		if i > 1 {
+			name = fmt.Sprintf("%s-%d", name, i)
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if errors.Is(err, fs.ErrExist) && i < 1000 {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = f.Write(b)
+		return name, errors.Join(err, f.Sync(), f.Close())
+	}
+}
+
+// readBehind returns the records behind a mark and leaves the journal alone.
+func readBehind(folder string, m mark) ([]draft.Record, error) {
+	f, err := os.Open(filepath.Join(folder, journalFile))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := seek(f, m); err != nil {
+		return nil, err
+	}
+	records, _, err := read(f, m)
+	return records, err
 }

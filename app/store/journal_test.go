@@ -52,7 +52,7 @@ func appendAll(t testing.TB, j *Journal, records ...draft.Record) {
 // open opens the journal and closes it when the test ends.
 func open(t *testing.T, folder string) (*Journal, []draft.Record) {
 	t.Helper()
-	j, records, err := Open(folder)
+	j, records, err := Continue(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestATornLineIsSetAside(t *testing.T) {
 		if err := os.WriteFile(path, all[:cut], 0o644); err != nil {
 			t.Fatal(err)
 		}
-		j, got, err := Open(folder)
+		j, got, err := Continue(folder)
 		if err != nil || len(got) != n || !reflect.DeepEqual(got, want[:n]) {
 			t.Fatalf("cut at %d: %d records, want %d: %v", cut, len(got), n, err)
 		}
@@ -169,7 +169,7 @@ func TestAFlippedBitEndsTheJournal(t *testing.T) {
 		bad[at] ^= 1 << (at % 8)
 		n := bytes.Count(all[:at], []byte("\n"))
 		good := bytes.LastIndexByte(all[:at], '\n') + 1
-		got, _, err := read(bytes.NewReader(bad))
+		got, _, err := read(bytes.NewReader(bad), mark{})
 		if err != nil || len(got) != n || !reflect.DeepEqual(got, want[:n:n]) && n > 0 {
 			t.Fatalf("byte %d: %d records, want %d: %v", at, len(got), n, err)
 		}
@@ -181,7 +181,7 @@ func TestAFlippedBitEndsTheJournal(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		j, _, err := Open(folder)
+		j, _, err := Continue(folder)
 		if err != nil {
 			t.Fatalf("byte %d: %v", at, err)
 		}
@@ -198,7 +198,7 @@ func TestOneWriterAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Open(folder); err == nil || !strings.Contains(err.Error(), "another Longhand is writing this draft") {
+	if _, _, err := Continue(folder); err == nil || !strings.Contains(err.Error(), "another Longhand is writing this draft") {
 		t.Errorf("a second writer: %v", err)
 	}
 	appendAll(t, j, beginning()...)
@@ -209,13 +209,13 @@ func TestOneWriterAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, folder)
-	if _, _, err := Open(folder); err == nil {
+	if _, _, err := Continue(folder); err == nil {
 		t.Error("a second writer beside one that goes on")
 	}
 }
 
 func TestWithoutAJournal(t *testing.T) {
-	if _, _, err := Open(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := Continue(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("open: %v", err)
 	}
 	if _, err := Read(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
@@ -237,7 +237,7 @@ func TestAnUnknownKindIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, journalFile), b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Open(folder); err == nil || !strings.Contains(err.Error(), `line 2: draft: read a record: unknown kind "tomorrow"`) {
+	if _, _, err := Continue(folder); err == nil || !strings.Contains(err.Error(), `line 2: draft: read a record: unknown kind "tomorrow"`) {
 		t.Errorf("opened: %v", err)
 	}
 	if !bytes.Equal(contents(t, folder), b) {
@@ -259,16 +259,17 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("\n\n{}\n"))
 	f.Add([]byte(`,"crc":"00000000"}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		records, good, err := read(bytes.NewReader(b))
+		records, end, err := read(bytes.NewReader(b), mark{})
 		if err != nil {
 			return
 		}
+		good := end.Bytes
 		if good < 0 || good > int64(len(b)) || bytes.Count(b[:good], []byte("\n")) != len(records) {
 			t.Fatalf("%d records in %d bytes of %d", len(records), good, len(b))
 		}
-		again, end, err := read(bytes.NewReader(b[:good]))
-		if err != nil || end != good || !reflect.DeepEqual(again, records) {
-			t.Fatalf("read again: %d records, %d bytes: %v", len(again), end, err)
+		again, again2, err := read(bytes.NewReader(b[:end.Bytes]), mark{})
+		if err != nil || again2 != end || !reflect.DeepEqual(again, records) {
+			t.Fatalf("read again: %d records, %d bytes: %v", len(again), again2.Bytes, err)
 		}
 		if p, err := draft.Replay(records); err == nil { // what fits together can be told
 			_ = fmt.Sprint(p.Markdown(), p.Tell())

@@ -1,0 +1,357 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/klauspost/compress/zstd"
+
+	"longhand/app/draft"
+)
+
+// A backup is one file: a line that says what it is, Badger's own stream of all
+// keys as zstd, and the SHA-256 of everything before. It counts once it was
+// restored into an empty database and every project read there as it is here.
+const (
+	backupMark = "longhand backup 1\n"
+	backupExt  = ".longhand-backup"
+	backupStep = 24 * time.Hour
+	keptDays   = 7
+	keptWeeks  = 4
+)
+
+// Backup writes a backup of everything to a file and restores it to prove it.
+func (s *Store) Backup(name string) error {
+	for _, b := range s.open2() {
+		if err := b.Save(); err != nil {
+			return err
+		}
+	}
+	part := name + ".part"
+	if err := s.writeBackup(part); err != nil {
+		os.Remove(part)
+		return err
+	}
+	if err := s.prove(part); err != nil {
+		os.Remove(part)
+		return err
+	}
+	if err := os.Rename(part, name); err != nil {
+		return fmt.Errorf("store: back up: %w", err)
+	}
+	syncFolder(filepath.Dir(name))
+	return nil
+}
+
+func (s *Store) writeBackup(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("store: back up: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
+	fmt.Fprint(out, backupMark)
+	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	if err == nil {
+		_, err = s.db.Backup(z, 0)
+		err = errors.Join(err, z.Close(), out.Flush())
+	}
+	if err == nil {
+		_, err = f.Write(sum.Sum(nil))
+	}
+	if err = errors.Join(err, f.Sync()); err != nil {
+		return fmt.Errorf("store: back up: %w", err)
+	}
+	return nil
+}
+
+// load restores a backup into an empty database in folder.
+func loadBackup(name, folder string) error {
+	if err := verifyBackup(name); err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	body := io.NewSectionReader(f, int64(len(backupMark)), st.Size()-int64(len(backupMark))-sha256.Size)
+	z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	defer z.Close()
+	log := &badgerLog{}
+	o := tuned(folder, log)
+	o.SyncWrites = false // Close syncs
+	db, err := badger.Open(o)
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	return errors.Join(db.Load(z, 16), db.Sync(), db.Close())
+}
+
+// verifyBackup compares a backup with its own sum.
+func verifyBackup(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	head := make([]byte, len(backupMark))
+	if _, err := io.ReadFull(f, head); err != nil || string(head) != backupMark {
+		return fmt.Errorf("store: %s is not a backup of Longhand's", name)
+	}
+	if st.Size() < int64(len(backupMark)+sha256.Size) {
+		return fmt.Errorf("store: the backup %s is cut", name)
+	}
+	var sum hash.Hash = sha256.New()
+	sum.Write(head)
+	if _, err := io.CopyN(sum, f, st.Size()-int64(len(backupMark)+sha256.Size)); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	want := make([]byte, sha256.Size)
+	if _, err := io.ReadFull(f, want); err != nil || !bytes.Equal(want, sum.Sum(nil)) {
+		return fmt.Errorf("store: the backup %s is damaged", name)
+	}
+	return nil
+}
+
+// prove restores a backup and compares it with the database, value by value.
+func (s *Store) prove(name string) error {
+	folder, err := os.MkdirTemp(s.home, copyPrefix)
+	if err != nil {
+		return fmt.Errorf("store: back up: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	if err := loadBackup(name, folder); err != nil {
+		return err
+	}
+	o := tuned(folder, &badgerLog{})
+	o.SyncWrites, o.CompactL0OnClose = false, false
+	db, err := badger.Open(o)
+	if err != nil {
+		return fmt.Errorf("store: read the backup: %w", err)
+	}
+	t := &Store{home: s.home, db: db}
+	defer db.Close()
+	here, err := s.digest()
+	if err != nil {
+		return err
+	}
+	there, err := t.digest()
+	if err != nil {
+		return fmt.Errorf("store: read the backup: %w", err)
+	}
+	if here != there {
+		return errors.New("store: the backup does not hold what the database holds; it was not kept")
+	}
+	return nil
+}
+
+// digest reads every project with all that it lists and sums it up.
+func (s *Store) digest() (string, error) {
+	h := sha256.New()
+	ids, schema, err := s.index()
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintln(h, schema, ids)
+	slices.Sort(ids)
+	for _, id := range ids {
+		m, err := s.manifest(id)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, id, m.Rev, m.Seq, m.Mark, m.Title, m.Sections)
+		if _, err := s.load(id, m); err != nil {
+			return "", err
+		}
+		for _, name := range m.names('h') {
+			fmt.Fprintln(h, name, m.Parts[name])
+		}
+		c := &checker{s: s, yield: func(d Damage) error { return errors.New(d.String()) }}
+		if _, err := c.history(id, m); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// backup makes a backup in the store's own folder.
+func (s *Store) backup(name string) (string, error) {
+	folder := filepath.Join(s.home, backupsFolder)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", fmt.Errorf("store: back up: %w", err)
+	}
+	path := filepath.Join(folder, name+backupExt)
+	return path, s.Backup(path)
+}
+
+// BackupDue makes the day's backup where there is none yet, or, with always,
+// where anything changed since it was made. Older ones are kept one a day for a
+// week and one a week for four. Old versions and long journals go after it.
+func (s *Store) BackupDue(always bool) error {
+	if s.db == nil {
+		return nil
+	}
+	now := s.now()
+	today := now.Format("2006-01-02")
+	all := s.Backups()
+	has := len(all) > 0 && now.Sub(all[0].When) < backupStep && all[0].When.Format("2006-01-02") == today
+	s.mu.Lock()
+	changed := s.changed
+	s.mu.Unlock()
+	if has && (!always || !changed) || !changed && len(all) > 0 || len(s.global.Projects) == 0 {
+		return nil
+	}
+	if _, err := s.backup(today); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.changed = false
+	s.mu.Unlock()
+	for _, b := range spare(s.Backups()) {
+		os.Remove(b.Name)
+	}
+	return s.trim()
+}
+
+// longJournal is a journal that begins anew after a backup: what it told before
+// is in the database and in the backup.
+const longJournal = 32 << 20
+
+func (s *Store) trim() error {
+	for _, id := range slices.Clone(s.global.Projects) {
+		m, err := s.manifest(id)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		_, open := s.books[id]
+		s.mu.Unlock()
+		if open || m.Mark.Bytes < longJournal {
+			continue
+		}
+		if err := s.trim1(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) trim1(id string) error {
+	b, err := s.bring(id)
+	if err != nil {
+		return err
+	}
+	err = b.beginAnew()
+	return errors.Join(err, b.Close())
+}
+
+// beginAnew writes the journal anew: the project as it is, in one record.
+func (b *Book) beginAnew() error {
+	folder := b.s.folder(b.id)
+	beside := filepath.Join(folder, ".longhand-anew")
+	if err := os.RemoveAll(beside); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	log, err := Create(beside)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err = log.Append(draft.Snapshot{Project: b.p})
+	if err == nil {
+		err = log.sync()
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(beside, journalFile), filepath.Join(folder, journalFile))
+	}
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	os.Remove(beside)
+	old := b.log
+	b.log = log
+	b.dirty[partHead] = true
+	return old.Close()
+}
+
+// BackupFile is a backup in the store's own folder.
+type BackupFile struct {
+	Name  string
+	When  time.Time
+	Bytes int64
+}
+
+// Backups are the store's own, the newest first.
+func (s *Store) Backups() []BackupFile { return backupsIn(s.home) }
+
+func backupsIn(home string) (out []BackupFile) {
+	all, _ := filepath.Glob(filepath.Join(home, backupsFolder, "*"+backupExt))
+	for _, name := range all {
+		if st, err := os.Stat(name); err == nil {
+			out = append(out, BackupFile{name, st.ModTime(), st.Size()})
+		}
+	}
+	slices.SortFunc(out, func(a, b BackupFile) int { return b.When.Compare(a.When) })
+	return out
+}
+
+// spare are the backups that need not be kept: not the newest of the last seven
+// days that have one, nor of the last four weeks, nor one before a change of
+// the schema.
+func spare(all []BackupFile) (out []BackupFile) {
+	days, weeks := map[string]bool{}, map[string]bool{}
+	for _, b := range all {
+		day := b.When.Format("2006-01-02")
+		year, week := b.When.ISOWeek()
+		w := fmt.Sprint(year, week)
+		keep := strings.HasPrefix(filepath.Base(b.Name), "schema-")
+		if !days[day] && len(days) < keptDays {
+			days[day], keep = true, true
+		}
+		if !weeks[w] && len(weeks) < keptWeeks {
+			weeks[w], keep = true, true
+		}
+		if !keep {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// backups checks the backups' sums.
+func (c *checker) backups() error {
+	for _, b := range backupsIn(c.home) {
+		if err := verifyBackup(b.Name); err != nil {
+			if err := c.yield(Damage{File: backupsFolder + "/" + filepath.Base(b.Name), Index: -1, Kind: "damaged", Mended: "the next backup takes its place"}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
