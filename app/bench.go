@@ -23,6 +23,7 @@ type benchCmd struct {
 	Train  benchTrainCmd  `cmd:"" help:"Speed of the trainer: forward, backward and update."`
 	Judge  benchJudgeCmd  `cmd:"" help:"How often a model names the better of two texts."`
 	Learn  benchLearnCmd  `cmd:"" help:"What a training run has changed on its held-out prompts."`
+	Store  benchStoreCmd  `cmd:"" help:"The store with a long book in it: opening, saving, memory, files."`
 }
 
 // benchDraftCmd measures generation as a draft does it.

@@ -64,6 +64,10 @@ func (e *env) closeBooks(always bool) error {
 
 // mention says what was found damaged and mended.
 func (e *env) mention(all []store.Damage) {
+	if e.tell != nil && len(all) > 0 {
+		e.tell(all)
+		return
+	}
 	for _, d := range all {
 		fmt.Fprintln(e.stderr, "note:", d)
 	}

@@ -109,15 +109,31 @@ func (a *alert) show(err error) {
 	if a.open[text] {
 		return
 	}
+	hint := ""
+	var h hinted
+	if errors.As(err, &h) {
+		hint = capital(h.hint)
+	}
+	a.tell("That did not work", text, hint)
+}
+
+// say tells the person something that is no error.
+func (a *alert) say(title, text string) {
+	first, rest, _ := strings.Cut(text, "\n")
+	if !a.open[first] {
+		a.tell(title, first, rest)
+	}
+}
+
+func (a *alert) tell(title, text, hint string) {
 	a.open[text] = true
 	const width = 440
 	box := container.NewVBox(paragraph(rowSay, text, width))
-	var h hinted
-	if errors.As(err, &h) && h.hint != "" {
-		box.Add(paragraph(rowHint, capital(h.hint), width))
+	for line := range strings.Lines(hint) {
+		box.Add(paragraph(rowHint, strings.TrimSpace(line), width))
 	}
 	box.Add(spacer(width, 4))
-	d := dialog.NewCustom("That did not work", "Close", box, a.over)
+	d := dialog.NewCustom(title, "Close", box, a.over)
 	d.SetOnClosed(func() { delete(a.open, text) })
 	d.Show()
 }

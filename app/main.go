@@ -52,7 +52,9 @@ type env struct {
 	stderr io.Writer
 
 	opening sync.Mutex
-	opened  *store.Store // once it was asked for (books)
+	opened  *store.Store         // once it was asked for (books)
+	window  bool                 // a window is open: the store stays open with it
+	tell    func([]store.Damage) // how the window says what was mended; nil: on stderr
 }
 
 // An exitError ends the program with a status of its own.

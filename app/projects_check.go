@@ -76,30 +76,9 @@ func (c *projectsRestoreCmd) run(e *env) error {
 
 // replaced says what a new store holds, and where the old one went.
 func (e *env) replaced(asJSON bool, aside string) error {
-	s, err := store.Open(e.home, nil) // it was made a moment ago
-	if err != nil {
-		return storeHint(err)
-	}
-	e.opened = s
-	cards, err := s.Projects()
+	cards, found, err := e.renewed(aside)
 	if err != nil {
 		return err
-	}
-	for _, c := range cards { // what the mirrors hold is taken in, and what is missing written
-		b, err := s.Open(c.ID)
-		if err != nil {
-			return err
-		}
-		if err := b.Close(); err != nil {
-			return err
-		}
-	}
-	found := s.Notices()
-	before := store.Beside(aside)
-	if ids := idsOf(cards); len(ids) > 0 {
-		for _, d := range store.Compare(ids, peeker(before), peeker(s)) {
-			found = append(found, difference(d))
-		}
 	}
 	if asJSON {
 		for _, d := range found {
@@ -115,6 +94,36 @@ func (e *env) replaced(asJSON bool, aside string) error {
 	e.mention(found)
 	fmt.Fprintf(e.stderr, "%s are there. What was there before lies unchanged in %s.\n", capital(plural(len(cards), "project")), aside)
 	return nil
+}
+
+// renewed opens a store that took the place of another, has everything taken in
+// that journals and mirrors hold, and compares it with the one before.
+func (e *env) renewed(aside string) ([]store.Card, []store.Damage, error) {
+	s, err := store.Open(e.home, nil) // it was made a moment ago
+	if err != nil {
+		return nil, nil, storeHint(err)
+	}
+	e.opening.Lock()
+	e.opened = s
+	e.opening.Unlock()
+	cards, err := s.Projects()
+	for _, c := range cards {
+		var b *store.Book
+		if err == nil {
+			b, err = s.Open(c.ID)
+		}
+		if err == nil {
+			err = b.Close()
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	found := s.Notices()
+	for _, d := range store.Compare(idsOf(cards), peeker(store.Beside(aside)), peeker(s)) {
+		found = append(found, difference(d))
+	}
+	return cards, found, nil
 }
 
 func idsOf(cards []store.Card) (out []string) {

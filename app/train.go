@@ -151,11 +151,11 @@ func (e *env) train(ctx context.Context, j rl.Job) iter.Seq2[rl.Event, error] {
 			yield(nil, err)
 			return
 		}
-		for ev, err := range rl.Start(ctx, []string{trainer}, j) {
-			if !yield(ev, err) || err != nil {
-				return
-			}
+		if j.Replay != "" {
+			rl.Start(ctx, []string{trainer}, j)(yield)
+			return
 		}
+		e.recorded(ctx, j, rl.Start(ctx, []string{trainer}, j))(yield)
 	}
 }
 

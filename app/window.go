@@ -53,8 +53,9 @@ type ports struct {
 	last   iter.Seq2[unfinished, error] // the draft left unfinished last time, if any
 	now    func() time.Time
 
-	ground iter.Seq2[ground, error]                                 // what there is to train with
-	train  func(context.Context, rl.Job) iter.Seq2[rl.Event, error] // a cancelled context ends it after the step in hand, and what still happens is yielded; nil: there is no trainer
+	ground iter.Seq2[ground, error]                                       // what there is to train with
+	cure   func(ctx context.Context, how string) iter.Seq2[string, error] // repairs the store and says what is there now
+	train  func(context.Context, rl.Job) iter.Seq2[rl.Event, error]       // a cancelled context ends it after the step in hand, and what still happens is yielded; nil: there is no trainer
 }
 
 // unfinished is a draft that can go on.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -16,23 +17,61 @@ type windowCmd struct{}
 
 // Run implements the command.
 func (windowCmd) Run(e *env) error {
+	if e.raise() {
+		fmt.Fprintln(e.stderr, "Longhand is open already; its window was shown.")
+		return nil
+	}
 	a, err := openApp()
 	if err != nil {
 		return err
 	}
+	e.window = true
+	var early []store.Damage
+	e.tell = func(all []store.Damage) { early = append(early, all...) }
+	hurt := e.wound()
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
 	gone := make(chan struct{})
 	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
-	w := newWindow(ctx, a, onScreen(gone), e.ports())
+	screen := onScreen(gone)
+	w := newWindow(ctx, a, screen, e.ports())
+	e.tell = func(all []store.Damage) { screen.show(func() { w.mended(all) }) }
+	if hurt.err != nil {
+		w.hurt(hurt)
+	}
+	if len(early) > 0 {
+		w.mended(early)
+	}
+	defer e.listen(func() { screen.show(w.win.RequestFocus) })()
+	go e.backUpDaily(ctx)
 	err = runApp(a, w.win)
 	close(gone)
 	cancel()
 	w.wait(5 * time.Second)
+	e.tell = nil
+	if e := e.closeBooks(true); err == nil {
+		err = e
+	}
 	if err != nil {
 		return err
 	}
 	return e.ctx.Err() // an interrupt closes the window too
+}
+
+// backUpDaily makes the day's backup in a window that stays open for days.
+func (e *env) backUpDaily(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Hour):
+		}
+		if s, err := e.books(); err == nil {
+			if err := s.BackupDue(false); err != nil {
+				fmt.Fprintln(e.stderr, "longhand: no backup was made:", plain(err))
+			}
+		}
+	}
 }
 
 // wait gives what was under way time to stop. A step of training may take
@@ -66,6 +105,7 @@ func (e *env) ports() ports {
 		now:    time.Now,
 		ground: e.ground,
 		train:  e.train,
+		cure:   e.cure,
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"fyne.io/fyne/v2"
 
 	"longhand/app/draft"
+	"longhand/app/store"
 )
 
 // With the tag screenshot, the test binary opens the real window on $DISPLAY,
@@ -119,6 +120,12 @@ func shots(w *window, s *stage) []shot {
 		}, short},
 		{"16-error-dark", func() { dark(true) }, short},
 		{"17-first-run-dark", func() { w.win.Canvas().Overlays().Top().Hide(); w.start.prompt.SetText(""); w.showStart() }, short},
+		{"18-damaged-dark", func() { w.hurt(injured(9, true)) }, short},
+		{"19-damaged", func() { dark(false) }, short},
+		{"20-mended", func() {
+			w.win.Canvas().Overlays().Top().Hide()
+			w.mended([]store.Damage{{Project: "20261128-101500-a1b2", Title: "Something in the kelp", File: "002-something-in-the-kelp.md", Kind: "changed outside", Mended: "the change was taken in; what was there is kept in the section's history"}})
+		}, short},
 	}
 }
 

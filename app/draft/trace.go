@@ -61,16 +61,17 @@ func bits(text string, spans []Span) []bit {
 	return out
 }
 
-// bitsOf cuts a text into runs of letters and digits, single Han characters, and
-// runs of the rest.
+// bitsOf cuts a text into runs of letters and digits, runs of blanks, and single
+// signs and Han characters.
 func bitsOf(text string) []string {
 	var out []string
 	begin, last := 0, 0
 	for i, r := range text {
-		kind := 2
+		kind := 3
 		switch {
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
-			kind = 3
+		case unicode.IsSpace(r):
+			kind = 2
 		case unicode.IsLetter(r), unicode.IsDigit(r), unicode.IsMark(r):
 			kind = 1
 		}

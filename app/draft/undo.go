@@ -2,15 +2,33 @@ package draft
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 )
 
 // Step is one thing that can be undone, or redone once it was.
 type Step struct {
-	N     int      // it is the project's N-th
-	Label string   // "typed", "write", ...
-	Ops   []Record // what takes it back, or does it again
+	N     int    // it is the project's N-th
+	Label string // "typed", "write", ...
+
+	ops []Record        // what takes it back, or does it again
+	raw json.RawMessage // the same as it was read; most steps are never asked for
+}
+
+// Ops are the records that take the step back, or do it again.
+func (s Step) Ops() []Record {
+	if s.raw == nil {
+		return s.ops
+	}
+	var lines []json.RawMessage
+	json.Unmarshal(s.raw, &lines) // UnmarshalJSON looked at it
+	for _, l := range lines {
+		if r, err := Unmarshal(l); err == nil {
+			s.ops = append(s.ops, r)
+		}
+	}
+	return s.ops
 }
 
 // Undo takes the last step back; Redo does it again.
@@ -45,7 +63,7 @@ func (p *Project) CanRedo() string {
 func (p *Project) push(label string, back Record) {
 	n := p.LastStep + 1
 	p.LastStep = n
-	p.Steps = append(p.Steps[:len(p.Steps)-p.Undone:len(p.Steps)-p.Undone], Step{N: n, Label: label, Ops: []Record{back}})
+	p.Steps = append(p.Steps[:len(p.Steps)-p.Undone:len(p.Steps)-p.Undone], Step{N: n, Label: label, ops: []Record{back}})
 	p.Undone = 0
 	if over := len(p.Steps) - mostSteps; over > 0 {
 		p.Steps = slices.Clone(p.Steps[over:])
@@ -55,11 +73,11 @@ func (p *Project) push(label string, back Record) {
 // turn does the step at i the other way round than it was done last.
 func (p *Project) turn(i int) {
 	s := Step{N: p.Steps[i].N, Label: p.Steps[i].Label}
-	for _, op := range slices.Backward(p.Steps[i].Ops) {
+	for _, op := range slices.Backward(p.Steps[i].Ops()) {
 		if p.fits(op) != nil { // what it changed is not there any more
 			continue
 		}
-		s.Ops = append(s.Ops, p.alter(op))
+		s.ops = append(s.ops, p.alter(op))
 	}
 	p.Steps[i] = s
 }
@@ -100,43 +118,49 @@ func (p *Project) goesOn(r Edit) bool {
 	if len(p.Steps) == 0 || p.Undone > 0 || r.Cut != 1 || len(r.Put) != 1 || strings.TrimSpace(r.Put[0].Text) == "" || len(starts(r.Put[0].Text, 0)) > 0 {
 		return false
 	}
-	ops := p.Steps[len(p.Steps)-1].Ops
+	ops := p.Steps[len(p.Steps)-1].Ops()
+	if len(ops) != 1 {
+		return false
+	}
 	before, ok := ops[0].(Edit)
-	return ok && len(ops) == 1 && before.Section == r.Section && before.At == r.At && before.Cut == 1 && before.Why == r.Why
+	return ok && before.Section == r.Section && before.At == r.At && before.Cut == 1 && before.Why == r.Why
 }
 
 type stepJSON struct {
-	N     int               `json:"n"`
-	Label string            `json:"label"`
-	Ops   []json.RawMessage `json:"ops"`
+	N     int             `json:"n"`
+	Label string          `json:"label"`
+	Ops   json.RawMessage `json:"ops"`
 }
 
 // MarshalJSON writes the step's records as a log has them.
 func (s Step) MarshalJSON() ([]byte, error) {
-	out := stepJSON{s.N, s.Label, []json.RawMessage{}}
-	for _, op := range s.Ops {
-		b, err := Marshal(op)
-		if err != nil {
+	out := stepJSON{s.N, s.Label, s.raw}
+	if out.Ops == nil {
+		lines := []json.RawMessage{}
+		for _, op := range s.ops {
+			b, err := Marshal(op)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, b)
+		}
+		var err error
+		if out.Ops, err = json.Marshal(lines); err != nil {
 			return nil, err
 		}
-		out.Ops = append(out.Ops, b)
 	}
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads a step.
+// UnmarshalJSON reads a step; its records are read when they are asked for.
 func (s *Step) UnmarshalJSON(b []byte) error {
 	var in stepJSON
 	if err := json.Unmarshal(b, &in); err != nil {
 		return err
 	}
-	*s = Step{N: in.N, Label: in.Label}
-	for _, op := range in.Ops {
-		r, err := Unmarshal(op)
-		if err != nil {
-			return err
-		}
-		s.Ops = append(s.Ops, r)
+	if len(in.Ops) == 0 || in.Ops[0] != '[' {
+		return errors.New("draft: read a step: it has no records")
 	}
+	*s = Step{N: in.N, Label: in.Label, raw: in.Ops}
 	return nil
 }

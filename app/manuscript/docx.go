@@ -37,7 +37,7 @@ func openBook(content []byte) ([]block, error) {
 	if of, err = a.relations(relationsOf(main)); err != nil {
 		return nil, err
 	}
-	b := book{archive: a, numbers: map[string]int{}}
+	b := book{archive: a, numbers: map[string]int{}, linkRoom: mostLinks}
 	if b.styles, err = a.styles(of.part("styles", main)); err != nil {
 		return nil, err
 	}
@@ -118,6 +118,9 @@ func (a archive) scan(part string, root func(*elements, xml.StartElement) error)
 			err = fmt.Errorf("%s: %w", clip(part), err)
 		}
 	}()
+	if f.UncompressedSize64 > largest {
+		return true, errLarge
+	}
 	r, err := f.Open()
 	if err != nil {
 		return true, err
@@ -141,7 +144,10 @@ func (a archive) scan(part string, root func(*elements, xml.StartElement) error)
 	}
 }
 
-// bounded reads up to so many bytes and then fails.
+var errLarge = fmt.Errorf("it is larger than %d MiB when unpacked", largest>>20)
+
+// bounded reads up to so many bytes and then fails: a part may hold more than it
+// says.
 type bounded struct {
 	r    io.Reader
 	left int
@@ -150,7 +156,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= n; b.left < 0 {
-		return 0, fmt.Errorf("it is larger than %d MiB when unpacked", largest>>20)
+		return 0, errLarge
 	}
 	return n, err
 }

@@ -7,12 +7,17 @@ import (
 
 // book is what a document's parts have in common.
 type book struct {
-	archive archive
-	styles  styles
-	lists   lists
-	notes   map[string]string // by kind and id
-	numbers map[string]int    // the notes' that were met
+	archive  archive
+	styles   styles
+	lists    lists
+	notes    map[string]string // by kind and id
+	numbers  map[string]int    // the notes' that were met
+	linkRoom int               // bytes that links may still take
 }
+
+// mostLinks is how many bytes all links may take: a long one that is used often
+// would let a small file grow without end.
+const mostLinks = 4 << 20
 
 // walker goes through paragraphs and tables and makes blocks of them.
 type walker struct {
@@ -20,6 +25,7 @@ type walker struct {
 	x      *elements
 	links  map[string]string
 	cell   bool // in a table's cell
+	boxed  bool // in a text box
 	blocks []block
 	list   []int // the levels of the open list items
 

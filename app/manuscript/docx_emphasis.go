@@ -43,36 +43,43 @@ func paragraphsOf(line []span) []string {
 // divide divides a paragraph where lines are empty, and takes the white space
 // off the lines' ends.
 func divide(line []span) [][]span {
-	var all [][]span
-	var open []span
-	ends := 0
+	var d divider
 	for _, s := range line {
 		for i, text := range strings.Split(s.text, "\n") {
-			if ends += count(i > 0); strings.TrimSpace(text) == "" && (ends > 0 || len(open) == 0) {
-				continue
-			}
-			if ends > 0 && len(open) > 0 {
-				open[len(open)-1].text = strings.TrimRight(open[len(open)-1].text, " \t")
-			}
-			if ends == 1 && len(open) > 0 {
-				open[len(open)-1].text += "\n"
-			}
-			if ends > 1 && len(open) > 0 {
-				all, open = append(all, open), nil
-			}
-			if ends > 0 || len(open) == 0 {
-				text = strings.TrimLeft(text, " \t")
-			}
-			ends = 0
-			piece := s
-			piece.text = text
-			open = append(open, piece)
+			d.ends += count(i > 0)
+			s.text = text
+			d.add(s)
 		}
 	}
-	if len(open) > 0 {
-		all = append(all, open)
+	if len(d.open) > 0 {
+		d.all = append(d.all, d.open)
 	}
-	return all
+	return d.all
+}
+
+type divider struct {
+	all  [][]span
+	open []span
+	ends int // of lines, since the last words
+}
+
+func (d *divider) add(s span) {
+	last := len(d.open) - 1
+	if last < 0 || d.ends > 0 {
+		if strings.TrimSpace(s.text) == "" {
+			return
+		}
+		s.text = strings.TrimLeft(s.text, " \t")
+	}
+	if last >= 0 && d.ends > 0 {
+		end := &d.open[last]
+		if end.text = strings.TrimRight(end.text, " \t"); d.ends == 1 {
+			end.text += "\n"
+		} else {
+			d.all, d.open = append(d.all, d.open), nil
+		}
+	}
+	d.open, d.ends = append(d.open, s), 0
 }
 
 // pieces moves white space out of the marks, and punctuation where Markdown

@@ -7,7 +7,7 @@ type format struct {
 	style   string
 	outline *int // 0 to 9, nil if it does not say
 	list    numbering
-	merged  bool // its end was deleted: the next one goes on in it
+	merged  bool // the next one goes on in it: its end was deleted, or it is a large initial
 }
 
 // numbering is a place in a list.
@@ -44,6 +44,10 @@ func (f *format) read(x *elements) error {
 				f.merged = f.merged || name(e) == "del"
 				return x.skip()
 			})
+		case "framePr":
+			if kind := attribute(e, "dropCap"); kind == "drop" || kind == "margin" {
+				f.merged = true
+			}
 		}
 		return x.skip()
 	})

@@ -122,6 +122,9 @@ func (w *walker) add(s span) {
 			return
 		}
 	}
+	if w.book.linkRoom -= len(s.link); w.book.linkRoom < 0 {
+		s.link = ""
+	}
 	w.line = append(w.line, s)
 }
 
@@ -147,7 +150,10 @@ func (w *walker) beside(e xml.StartElement) error {
 	}
 	switch name(e) {
 	case "txbxContent":
-		inner := walker{book: w.book, x: w.x, links: w.links, cell: w.cell}
+		if w.boxed {
+			return w.x.skip() // Word has no boxes within boxes
+		}
+		inner := walker{book: w.book, x: w.x, links: w.links, cell: w.cell, boxed: true}
 		err := inner.body()
 		w.boxes = append(w.boxes, inner.blocks...)
 		return err

@@ -2,6 +2,7 @@ package manuscript
 
 import (
 	"encoding/xml"
+	"slices"
 	"strings"
 )
 
@@ -15,20 +16,21 @@ type row [][]block
 
 // table makes a Markdown table. One of a single column, or with headings or long
 // texts in it, only arranges a page: what stands in it is text like any other.
+// So is what stands in a table within a table.
 func (w *walker) table() error {
+	if w.cell {
+		return w.x.children(w.flat)
+	}
 	var rows []row
 	if err := w.rows(&rows); err != nil {
 		return err
 	}
 	w.list = nil
-	columns, arranges := 0, w.cell
+	columns, arranges := 0, false
 	for _, r := range rows {
 		columns = max(columns, len(r))
 		for _, c := range r {
-			arranges = arranges || len(c) > cellParagraphs
-			for _, b := range c {
-				arranges = arranges || b.heading
-			}
+			arranges = arranges || len(c) > cellParagraphs || slices.ContainsFunc(c, func(b block) bool { return b.heading })
 		}
 	}
 	if !arranges && columns > 1 && columns <= mostColumns {
@@ -43,6 +45,15 @@ func (w *walker) table() error {
 		}
 	}
 	return nil
+}
+
+// flat reads a table as the text in it.
+func (w *walker) flat(e xml.StartElement) error {
+	switch name(e) {
+	case "tr", "tc", "sdt", "sdtContent", "customXml":
+		return w.x.children(w.flat)
+	}
+	return w.block(e)
 }
 
 func (w *walker) rows(rows *[]row) error {
@@ -87,7 +98,7 @@ func (w *walker) cells(r *row, left *bool) error {
 }
 
 func (w *walker) oneCell() (blocks []block, span int, err error) {
-	inner := walker{book: w.book, x: w.x, links: w.links, cell: true}
+	inner := walker{book: w.book, x: w.x, links: w.links, cell: true, boxed: w.boxed}
 	err = w.x.children(func(e xml.StartElement) error {
 		if name(e) != "tcPr" {
 			return inner.block(e)

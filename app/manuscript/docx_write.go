@@ -159,12 +159,8 @@ func special(before, r, next rune, link bool) bool {
 	switch r {
 	case '`':
 		return true
-	case '*':
-		return before == '\n' || !unicode.IsSpace(before) || !unicode.IsSpace(next)
-	case '_':
-		return !(alphanumeric(before) && alphanumeric(next)) && !(unicode.IsSpace(before) && unicode.IsSpace(next) && before != '\n')
-	case '~':
-		return strings.ContainsRune("~*\n", before) || strings.ContainsRune("~*", next)
+	case '*', '_', '~':
+		return emphatic(before, r, next)
 	case '[':
 		return link || next == '^'
 	case ']':
@@ -175,6 +171,19 @@ func special(before, r, next rune, link bool) bool {
 		return unicode.IsLetter(next) || strings.ContainsRune("/!?", next)
 	}
 	return false
+}
+
+// emphatic says so of a mark of emphasis: an asterisk between spaces is none, nor
+// is a line within a word.
+func emphatic(before, r, next rune) bool {
+	loose := before != '\n' && unicode.IsSpace(before) && unicode.IsSpace(next)
+	switch r {
+	case '*':
+		return !loose
+	case '_':
+		return !loose && !(alphanumeric(before) && alphanumeric(next))
+	}
+	return strings.ContainsRune("~*\n", before) || strings.ContainsRune("~*", next)
 }
 
 var (

@@ -164,7 +164,7 @@ func (a archive) relations(part, folder string) (relations, error) {
 	return r, err
 }
 
-// longestAddress keeps a link that is used often from growing into a large text.
+// longestAddress is how many bytes the target of a link may have.
 const longestAddress = 2000
 
 // address is a link's target as Markdown takes it, or "" if it is none for a

@@ -6,25 +6,33 @@
 // reading order; one rule, in sections.go, makes sections of it:
 //
 //   - A title that the file states (front matter, the style "Title") is the
-//     title. Else a single heading of level 1 that comes before all others is,
-//     else the file's name.
+//     title. Else a single heading of level 1 is that comes before all others
+//     and not after most of the text, else the file's name.
 //   - The highest level of the other headings divides the text into sections.
-//     Where most headings of that level have the next heading right under them,
-//     they are parts, and the headings under them divide.
-//   - Deeper headings stay in the text. They move down as far as is needed to
-//     stay deeper than "## section", or "### section" under "## part", which is
-//     how a draft is written: so it comes back the same.
+//     Where more than half of the headings of that level have the next heading
+//     right under them, they are parts, and the headings under them divide.
+//   - Deeper headings stay in the text as they are. Only where the file divides
+//     at a higher level than a draft does ("## section", or "### section" under
+//     "## part"), they move down as far, or a draft with such a text would not
+//     come back the same.
 //   - Text before the first section is a section without a title. A heading
 //     without text is a section without text: nothing is lost.
+//
+// A plain text has no headings but lines that stand alone and look like one:
+// "Chapter 3", "Kapitel III: Der Berg", "第三章 山", "THE HILL", "12." (not in the
+// middle of a sentence). Where such a text has chapters, capitals and numbers
+// are headings within them. Its lines are joined into paragraphs if they were
+// broken to a width, or are paragraphs themselves if they are long.
 //
 // A text is Markdown whatever it was: paragraphs with one blank line between
 // them. It holds neither control characters nor byte order marks.
 //
-// What is not read: images, comments, deleted text, tables of contents, quotes'
-// and code's own paragraph styles in Word documents, headings within lists and
-// quotes, setext headings of more than one line.
+// Not read are images, comments, deleted text, tables of contents and the
+// numbers of numbered headings in Word documents; quotes and code in them are
+// paragraphs like others. In Markdown, headings within lists and quotes are no
+// sections, nor are underlined ones of more than one line.
 //
-// The content may come from anybody. It is read with limits (64 MiB, for the
+// The content may come from anybody. It is read with limits (64 MiB for the
 // file and for every part unpacked from it, 10,000 parts, XML 1,000 levels
 // deep), and what comes out grows no faster than what went in.
 package manuscript

@@ -3,7 +3,9 @@ package manuscript
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -94,16 +96,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestBounded reads as much as is allowed and no byte more.
+func TestBounded(t *testing.T) {
+	for _, n := range []int{0, 9, 10, 11, 5000} {
+		b, err := io.ReadAll(&bounded{strings.NewReader(strings.Repeat("a", n)), 10})
+		if over := n > 10; over != errors.Is(err, errLarge) || !over && len(b) != n {
+			t.Errorf("%d bytes: %d, %v", n, len(b), err)
+		}
+	}
+}
+
 // TestGrowth keeps what comes out near to what went in, where a writer could
 // have it grow.
 func TestGrowth(t *testing.T) {
 	cell := "<w:tc><w:tcPr><w:gridSpan w:val=\"999999999\"/></w:tcPr><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc>"
+	far := file{"rels", `<Relationship Id="l" Type="http://x/hyperlink" Target="http://x/` + strings.Repeat("a", longestAddress-9) + `" TargetMode="External"/>`}
 	link := file{"rels", `<Relationship Id="l" Type="http://x/hyperlink" Target="http://x/` + strings.Repeat("a", 1<<20) + `" TargetMode="External"/>`}
 	note := file{"footnotes", `<w:footnote w:id="1"><w:p><w:r><w:t>` + strings.Repeat("a", 1<<20) + `</w:t></w:r></w:p></w:footnote>`}
 	for name, content := range map[string][]byte{
 		"cells":  packed("<w:tbl>" + strings.Repeat("<w:tr>"+cell+cell+"</w:tr>", 1000) + "</w:tbl>"),
 		"rows":   packed("<w:tbl><w:tr>" + strings.Repeat("<w:tc/>", 60) + "</w:tr>" + strings.Repeat("<w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr>", 1000) + "</w:tbl>"),
 		"links":  packed(strings.Repeat(`<w:p><w:hyperlink r:id="l"><w:r><w:t>a</w:t></w:r></w:hyperlink></w:p>`, 1000), link),
+		"far":    packed(strings.Repeat(`<w:p><w:hyperlink r:id="l"><w:r><w:t>a</w:t></w:r></w:hyperlink></w:p>`, 10000), far),
+		"breaks": packed(`<w:p><w:hyperlink r:id="l">`+strings.Repeat(`<w:r><w:t>a</w:t><w:br/><w:br/></w:r>`, 10000)+"</w:hyperlink></w:p>", far),
 		"notes":  packed(strings.Repeat(`<w:p><w:r><w:footnoteReference w:id="1"/></w:r></w:p>`, 1000), note),
 		"tables": packed(strings.Repeat("<w:tbl><w:tr><w:tc>", 300) + strings.Repeat("<w:p><w:r><w:t>|</w:t></w:r></w:p>", 1000) + strings.Repeat("</w:tc><w:tc/></w:tr></w:tbl>", 300)),
 	} {
@@ -111,7 +126,7 @@ func TestGrowth(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := len(written(m)); n > 3<<20 {
+		if n := len(written(m)); n > 5<<20 {
 			t.Errorf("%s: %d bytes", name, n)
 		}
 	}

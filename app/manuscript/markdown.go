@@ -73,14 +73,16 @@ func (p *parser) line(i int, l string) {
 	}
 	listed := p.list > 0 && column >= p.list
 	switch {
-	case listed || column > 3:
-		if listed {
-			p.opens(bare, p.list)
-		}
-		p.keep(l)
-		if p.paragraph++; listed || p.paragraph <= 1 {
+	case listed:
+		if !p.opens(bare, p.list) {
 			p.paragraph = nested
 		}
+		p.keep(l)
+	case column > 3: // goes on in a paragraph, or is code
+		if p.paragraph++; p.paragraph <= 1 {
+			p.paragraph = nested
+		}
+		p.keep(l)
 	case p.opens(bare, 0):
 		p.keep(l)
 	case strings.HasPrefix(bare, "<!--") && p.lastComment >= i:

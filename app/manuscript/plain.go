@@ -14,7 +14,7 @@ func plain(content []byte) (string, []block, error) {
 	}
 	stanzas := stanzasOf(s)
 	units := unitsOf(stanzas, layoutOf(stanzas))
-	title, units := leadingTitle(joinSubtitles(units))
+	title, units := leadingTitle(withoutContents(joinSubtitles(units)))
 	return title, plainBlocks(units), nil
 }
 

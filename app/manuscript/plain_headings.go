@@ -39,42 +39,56 @@ var (
 	outerLine   = regexp.MustCompile(`(?i)^(?:prologue|epilogue|prolog|epilog|épilogue|prólogo|epílogo|prologo|epilogo)(?:\s*[.:–—-].*)?$|^(?:楔子|序章|尾声|尾聲|终章|終章)(?:[\s：:].*)?$`)
 	germanLine  = regexp.MustCompile(`(?i)^(?:\d{1,3}\.|(?:erst|zweit|dritt|viert|fünft|sechst|sieb(?:en)?t|acht|neunt|zehnt|elft|zwölft)e[rs]?) (?:(kapitel)|teil)$`)
 	cjkLine     = regexp.MustCompile(`^第\s*[0-9０-９零〇一二三四五六七八九十百千两兩]+\s*(?:([章回话話]).*|([部卷篇編编])(?:[\s：:].*)?|([节節])(?:[\s：:].*)?)$`)
-	numeralLine = regexp.MustCompile(`^(?:\d{1,3}|C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))\.?$`)
+	numeralLine = regexp.MustCompile(`^(?:\d{1,3}|C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))\b\.?$`)
 	closingLine = regexp.MustCompile(`^(?:THE END|END|FIN|FINIS|ENDE)\.?$`)
 )
 
-// keyword matches "WORD NUMBER", whose third group is then empty, and
-// "WORD NUMBER: title".
+// keyword matches "WORD NUMBER", and "WORD NUMBER: title" with the title as its
+// first group, and without the colon as its second one.
 func keyword(words string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^(?:` + words + `)\s+` + counted + `(?:\.?|\s*[.:,–—-]\s*(\S.*)|\s+(\S.*))$`)
 }
 
 // kindOf says what heading a line may be, and whether it is only a number.
 func kindOf(l textLine) (k kind, bare bool) {
-	s := l.text
 	if l.chars > headingChars {
 		return prose, false
 	}
-	if numeralLine.MatchString(s) && s != "." {
+	if numeralLine.MatchString(l.text) {
 		return numeral, true
 	}
+	if k, bare = numbered(l.text); k != prose {
+		return k, bare
+	}
+	if k := otherKeyword(l); k != prose && !stops(l.text) {
+		return k, false
+	}
+	if l.chars <= capitalChars && isCapital(l.text) {
+		return capital, false
+	}
+	return prose, false
+}
+
+// numbered reads a keyword with a number, and maybe a title.
+func numbered(s string) (k kind, bare bool) {
 	for _, c := range []struct {
 		line *regexp.Regexp
 		kind kind
 	}{{chapterLine, chapter}, {partLine, part}, {sectionLine, section}} {
-		if m := c.line.FindStringSubmatch(s); m != nil {
-			bare = m[1]+m[2] == ""
-			// "Part two of the plan" goes on as a sentence does.
-			if next, _ := utf8.DecodeRuneInString(m[2]); bare || !stops(s) && !unicode.IsLower(next) {
-				return c.kind, bare
-			}
+		m := c.line.FindStringSubmatch(s)
+		if m == nil {
+			continue
 		}
-	}
-	if k := otherKeyword(l); k != prose && !stops(s) {
-		return k, false
-	}
-	if l.chars <= capitalChars && isCapital(s) {
-		return capital, false
+		if m[1]+m[2] == "" {
+			return c.kind, true
+		}
+		// "Part two of the plan" goes on as a sentence does; "Chapter 1. Loomings."
+		// is a title for all its full stop.
+		next, _ := utf8.DecodeRuneInString(m[1] + m[2])
+		title := strings.TrimRight(m[1], ".")
+		if !unicode.IsLower(next) && (!stops(s) || title != "" && !stops(title) && !strings.Contains(title, ". ")) {
+			return c.kind, false
+		}
 	}
 	return prose, false
 }

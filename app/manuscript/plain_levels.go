@@ -18,26 +18,15 @@ func headingFinder(stanzas []stanza) finder {
 	return finder{2*capitals < lines}
 }
 
-// stanza finds a heading that stands alone, or two in as many lines, the second
-// of which may be the title of "CHAPTER I." above it. Before are the units so
-// far.
+// stanza finds headings that stand alone. Before are the units so far.
 func (f finder) stanza(s stanza, before []unit) []unit {
+	if len(s) == 2 {
+		return twoLines(s[0], s[1])
+	}
 	if len(s) > 2 {
 		return nil
 	}
 	k, bare := kindOf(s[0])
-	if len(s) == 2 {
-		if k <= capital || !bare || s[1].chars > headingChars {
-			return nil
-		}
-		if second, bare := kindOf(s[1]); second > capital {
-			return []unit{{s[0].text, k, false}, {s[1].text, second, bare}}
-		}
-		if stops(s[1].text) && !isCapital(s[1].text) {
-			return nil
-		}
-		return []unit{{text: s[0].text + colon(s[0].text) + s[1].text, kind: k}}
-	}
 	switch {
 	case k == prose, k == capital && !f.capitals:
 		return nil
@@ -48,6 +37,21 @@ func (f finder) stanza(s stanza, before []unit) []unit {
 		}
 	}
 	return []unit{{s[0].text, k, bare}}
+}
+
+// twoLines finds "CHAPTER I." over its title, or "PART I" over "CHAPTER I".
+func twoLines(first, second textLine) []unit {
+	k, bare := kindOf(first)
+	if k <= capital || !bare || second.chars > headingChars {
+		return nil
+	}
+	if under, bare := kindOf(second); under > capital {
+		return []unit{{first.text, k, false}, {second.text, under, bare}}
+	}
+	if stops(second.text) && !isCapital(second.text) {
+		return nil
+	}
+	return []unit{{text: first.text + colon(first.text) + second.text, kind: k}}
 }
 
 // line makes a unit of a line that is a paragraph: where no blank lines tell,
@@ -88,6 +92,32 @@ func leadingTitle(units []unit) (string, []unit) {
 		return strings.Join(strings.Fields(units[0].text), " "), units[1:]
 	}
 	return "", units
+}
+
+// leastContents is how many chapters without text in a row make a table of
+// contents, if all of them come again.
+const leastContents = 3
+
+// withoutContents makes paragraphs of the headings in a table of contents.
+func withoutContents(units []unit) []unit {
+	last := map[string]int{} // where a heading comes last
+	for i, u := range units {
+		if u.kind != prose {
+			last[u.text] = i
+		}
+	}
+	for from := 0; from < len(units); {
+		to, chapters := from, 0
+		for to < len(units) && units[to].kind != prose && last[units[to].text] > to {
+			chapters += count(units[to].kind >= chapter)
+			to++
+		}
+		for i := from; chapters >= leastContents && i < to; i++ {
+			units[i].kind = prose
+		}
+		from = max(to, from+1)
+	}
+	return units
 }
 
 // plainBlocks gives the headings their levels. A part that stands right above

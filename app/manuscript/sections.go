@@ -67,10 +67,18 @@ func titleAt(title string, blocks []block) int {
 	switch {
 	case len(at[0]) == 1:
 		return at[0][0]
-	case len(at[0]) == 0 && len(at[1]) == 1 && at[1][0] == first:
-		return first
+	case len(at[0]) == 0 && len(at[1]) == 1 && at[1][0] == first && size(blocks[:first]) <= size(blocks[first:]):
+		return first // and not "References" at the end of a text without headings
 	}
 	return -1
+}
+
+func size(blocks []block) int {
+	n := 0
+	for _, b := range blocks {
+		n += len(b.text)
+	}
+	return n
 }
 
 // levels says which headings divide a manuscript.
@@ -91,12 +99,13 @@ func levelsOf(blocks []block) levels {
 			top = min(top, b.level)
 		}
 	}
-	n, under := 0, []int(nil)
+	n, under, last := 0, []int(nil), ""
 	for i, b := range blocks {
-		if !b.heading || b.level != top {
-			continue
+		if !b.heading || b.level != top || b.title == last {
+			continue // one that is said again goes on
 		}
 		n++
+		last = b.title
 		if i+1 < len(blocks) && blocks[i+1].heading && blocks[i+1].level > top {
 			under = append(under, blocks[i+1].level)
 		}

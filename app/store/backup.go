@@ -39,6 +39,9 @@ func (s *Store) Backup(name string) error {
 			return err
 		}
 	}
+	if err := enoughRoom(s.home); err != nil {
+		return err
+	}
 	part := name + ".part"
 	if err := s.writeBackup(part); err != nil {
 		os.Remove(part)
@@ -191,8 +194,8 @@ func (s *Store) digest() (string, error) {
 		for _, name := range m.names('h') {
 			fmt.Fprintln(h, name, m.Parts[name])
 		}
-		c := &checker{s: s, yield: func(d Damage) error { return errors.New(d.String()) }}
-		if _, err := c.history(id, m); err != nil {
+		c := &checker{s: s, told: map[string]bool{}, yield: func(d Damage) error { return errors.New(d.String()) }}
+		if err := c.history(id, m); err != nil {
 			return "", err
 		}
 	}

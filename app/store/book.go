@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -104,137 +103,13 @@ func (s *Store) Open(id string) (*Book, error) {
 		return nil, err
 	}
 	if s.db != nil {
-		if err := b.Save(); err != nil {
-			return nil, errors.Join(err, b.Close())
-		}
-		if err := b.readMirror(); err != nil {
-			return nil, errors.Join(err, b.Close())
-		}
-	}
-	return b, nil
-}
-
-// bring makes a book of the database's project and the journal's.
-func (s *Store) bring(id string) (*Book, error) {
-	if s.db == nil {
-		return s.bringJournal(id, nil, nil)
-	}
-	m, err := s.manifest(id)
-	if missing(err) {
-		return s.bringJournal(id, nil, nil)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	p, err := s.load(id, m)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	log, tail, err := goOn(s.folder(id), m.Mark)
-	if errors.Is(err, errOther) || errors.Is(err, os.ErrNotExist) {
-		return s.bringJournal(id, p, m)
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := s.book(id, log, p, m)
-	s.tellAside(id, log)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(tail) > 0 {
-		b.written = Changed(s.folder(id))
-	}
-	for _, r := range tail {
-		if err := b.fold(r); err != nil {
-			b.mu.Unlock()
-			err = errors.Join(fmt.Errorf("store: project %s: its journal does not fit: %w", id, err), b.Close())
-			b.mu.Lock()
-			return nil, err
+		for _, step := range []func() error{b.Save, b.mendJournal, b.readMirror} {
+			if err := step(); err != nil {
+				return nil, errors.Join(err, b.Close())
+			}
 		}
 	}
 	return b, nil
-}
-
-// bringJournal makes a book where the journal is not the one that the database
-// knows: longer, where the database fell back; shorter or gone, where the
-// journal is damaged. What holds more records is the project; p is the
-// database's, or nil.
-func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, error) {
-	log, records, err := goOn(s.folder(id), mark{})
-	gone := errors.Is(err, os.ErrNotExist)
-	if gone && p == nil {
-		return nil, fmt.Errorf("store: %q: %w", id, ErrNone)
-	}
-	if err != nil && !gone {
-		return nil, err
-	}
-	var q *draft.Project
-	if !gone {
-		q, err = draft.Extend(nil, records...)
-		if err != nil || q.ID == "" || s.db == nil && log.aside != "" {
-			q = nil
-		}
-	}
-	if q == nil && p == nil {
-		log.Close()
-		if err == nil {
-			err = errors.New("it begins with no draft")
-		}
-		return nil, fmt.Errorf("store: project %s: %w: its journal cannot be read: %w", id, ErrDamaged, err)
-	}
-	if m == nil {
-		m = &manifest{Created: s.created(id)}
-	}
-	if q != nil && (p == nil || q.Seq >= p.Seq) {
-		b := s.book(id, log, q, m)
-		s.tellAside(id, log)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.written = Changed(s.folder(id))
-		b.all()
-		b.replayVersions(records)
-		return b, nil
-	}
-	// The database has more. The journal begins anew with what it has.
-	kind := "missing"
-	if !gone {
-		log.Close()
-		kind = "damaged"
-		name := filepath.Join(s.folder(id), journalFile)
-		if err := os.Rename(name, freeName(name+".damaged")); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-	}
-	if log, err = Create(s.folder(id)); err != nil {
-		return nil, err
-	}
-	if err := log.Append(draft.Snapshot{Project: p}); err != nil {
-		return nil, errors.Join(err, log.Close())
-	}
-	s.notice(Damage{Project: id, File: journalFile, Kind: kind, Mended: "the journal was written anew from the database, which has everything"})
-	b := s.book(id, log, p, m)
-	b.mu.Lock()
-	b.dirty[partHead] = true
-	b.mu.Unlock()
-	return b, nil
-}
-
-func freeName(name string) string {
-	out := name
-	for i := 2; ; i++ {
-		if _, err := os.Lstat(out); err != nil {
-			return out
-		}
-		out = fmt.Sprintf("%s-%d", name, i)
-	}
-}
-
-// tellAside says that a journal had records which could not be read, and which
-// the database does not have either.
-func (s *Store) tellAside(id string, log *Journal) {
-	if log.aside != "" {
-		s.notice(Damage{Project: id, File: journalFile, Kind: "damaged", Mended: "its last records could not be read; they are kept in " + filepath.Base(log.aside)})
-	}
 }
 
 // created is when a project was begun that says so in its name alone.
@@ -417,7 +292,7 @@ func (b *Book) touch(r draft.Record) {
 
 func (b *Book) touchOps(s draft.Step) {
 	b.dirty[partPlan] = true
-	for _, op := range s.Ops {
+	for _, op := range s.Ops() {
 		switch op := op.(type) {
 		case draft.Edit:
 			b.dirty[sectionPart(op.Section)] = true
@@ -545,10 +420,14 @@ func firstLine(s string) string {
 // the writer rests.
 func (b *Book) work() {
 	defer close(b.done)
+	read := time.After(mirrorIdle)
 	for {
 		select {
 		case <-b.stop:
 			return
+		case <-read: // what it took to read the book is not needed to have it open
+			debug.FreeOSMemory()
+			continue
 		case <-b.wake:
 		}
 		for rest := false; !rest; {

@@ -25,14 +25,23 @@ type global struct {
 
 const globalFile = "store.json"
 
+// How a training run stands.
+const (
+	Running  = "running"
+	Finished = "done"
+	Stopped  = "stopped"
+	Failed   = "failed"
+)
+
 // Run is a training run: its files lie in its folder, its job is the trainer's
-// own. Status is "running", "done", "stopped" or "failed".
+// own.
 type Run struct {
 	ID      string          `json:"id"`
 	Folder  string          `json:"folder"`
 	Job     json.RawMessage `json:"job"`
 	Status  string          `json:"status"`
 	Message string          `json:"message"` // of a failed one: why
+	PID     int             `json:"pid"`     // of the process that runs it
 	Started time.Time       `json:"started"`
 	Updated time.Time       `json:"updated"`
 }
@@ -176,6 +185,11 @@ func (s *Store) Runs() []Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := slices.Clone(s.global.Runs)
+	for i, r := range out {
+		if r.Status == Running && !alive(r.PID) {
+			out[i].Status, out[i].Message = Stopped, "it was broken off"
+		}
+	}
 	slices.SortStableFunc(out, func(a, b Run) int { return b.Started.Compare(a.Started) })
 	return out
 }

@@ -214,6 +214,9 @@ func (j *Journal) sync() error {
 		return nil
 	}
 	if err := j.f.Sync(); err != nil {
+		j.mu.Lock()
+		j.dirty = true
+		j.mu.Unlock()
 		return fmt.Errorf("store: write the journal to the disk: %w", err)
 	}
 	return nil
@@ -257,8 +260,25 @@ func read(f io.Reader, at mark) (records []draft.Record, end mark, err error) {
 	}
 }
 
+// good is how many bytes of a journal are whole records, from its beginning.
+func good(b []byte) int {
+	at := 0
+	for at < len(b) {
+		n := bytes.IndexByte(b[at:], '\n')
+		if n < 0 || !unseal(b[at:at+n]) {
+			break
+		}
+		at += n + 1
+	}
+	return at
+}
+
+// broken says that there is more behind the whole records than a line which was
+// cut.
+func broken(b []byte) bool { return bytes.IndexByte(b[good(b):], '\n') >= 0 }
+
 // setAside keeps what stands behind the last whole record in a file of its own,
-// and returns its name where that is more than a line which was cut.
+// and returns its name.
 func setAside(f *os.File, good int64) (name string, err error) {
 	st, err := f.Stat()
 	if err != nil || st.Size() == good {
@@ -271,9 +291,6 @@ func setAside(f *os.File, good int64) (name string, err error) {
 	}
 	if name, err = keepAside(f.Name(), rest[:n]); err != nil {
 		return "", err
-	}
-	if !bytes.ContainsRune(rest[:n], '\n') { // what a kill or a power cut leaves
-		name = ""
 	}
 	return name, f.Truncate(good)
 }

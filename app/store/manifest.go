@@ -3,8 +3,10 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"longhand/app/draft"
@@ -158,10 +160,13 @@ func projectOf(m *manifest, get func(name string) ([]byte, error)) (*draft.Proje
 			return nil
 		}
 		b, err := get(name)
-		if err == nil {
-			err = json.Unmarshal(b, into)
+		if err != nil {
+			return err
 		}
-		return err
+		if u, ok := into.(json.Unmarshaler); ok { // once through it less than Unmarshal
+			return u.UnmarshalJSON(b)
+		}
+		return json.Unmarshal(b, into)
 	}
 	p := &draft.Project{}
 	var plan plannedPart
@@ -175,12 +180,16 @@ func projectOf(m *manifest, get func(name string) ([]byte, error)) (*draft.Proje
 		return nil, err
 	}
 	p.Outline.Sections = plan.Plan
-	for _, id := range plan.IDs {
-		s := draft.Section{ID: id}
-		if err := read(sectionPart(id), &s); err != nil {
-			return nil, err
+	p.Sections = make([]draft.Section, len(plan.IDs))
+	err := each(len(plan.IDs), func(i int) error {
+		p.Sections[i].ID = plan.IDs[i]
+		if _, ok := m.Parts[sectionPart(plan.IDs[i])]; !ok {
+			return fmt.Errorf("store: the manifest does not list section %d", plan.IDs[i])
 		}
-		p.Sections = append(p.Sections, s)
+		return read(sectionPart(plan.IDs[i]), &p.Sections[i])
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range m.names('u') {
 		var steps []draft.Step
@@ -197,6 +206,31 @@ func projectOf(m *manifest, get func(name string) ([]byte, error)) (*draft.Proje
 		p.Choices = append(p.Choices, some...)
 	}
 	return p, nil
+}
+
+// each does n things on all cores and returns the first error.
+func each(n int, do func(int) error) error {
+	errs := make([]error, n)
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for i := range next {
+				errs[i] = do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // names are the parts of a kind, in the order of their numbers.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,7 @@ type mirror struct {
 	Planned  bool            `json:"planned"`
 	Done     bool            `json:"done"`
 	Sections []mirrorSection `json:"sections"`
-	Sum      string          `json:"sum"` // of the file with this sum empty
+	Sum      string          `json:"sum"` // of the file up to this key
 }
 
 // mirrorSection is a section's line of the list.
@@ -56,7 +57,7 @@ type mirrorSection struct {
 	Scores     *draft.Scores     `json:"scores"`
 	Model      draft.OrNull      `json:"model"`
 	Adapter    draft.OrNull      `json:"adapter"`
-	Paragraphs []mirrorParagraph `json:"paragraphs"`
+	Paragraphs json.RawMessage   `json:"paragraphs"` // []mirrorParagraph, which are seldom asked for
 }
 
 // mirrorParagraph is what a paragraph's text does not say.
@@ -74,6 +75,9 @@ func fileSum(b string) string {
 
 // Mirror writes what changed since the last time into the mirror.
 func (b *Book) Mirror() error {
+	if err := b.keepOutside(); err != nil {
+		return err
+	}
 	b.committing.Lock()
 	defer b.committing.Unlock()
 	b.mu.Lock()
@@ -139,10 +143,8 @@ func (s *Store) writeMirror(id string, p *draft.Project) error {
 			return err
 		}
 	}
-	for name, text := range texts {
-		if err := replace(filepath.Join(folder, name), []byte(text)); err != nil {
-			return err
-		}
+	if err := replaceAll(folder, texts); err != nil {
+		return err
 	}
 	for name := range before {
 		if !slices.ContainsFunc(now.Sections, func(n mirrorSection) bool { return n.File == name }) {
@@ -163,9 +165,11 @@ func listOf(p *draft.Project) mirror {
 		plan := p.Outline.Sections[i]
 		l := mirrorSection{ID: s.ID, File: fileName(i+1, plan.Title), Plan: plan, Target: s.Target, Done: s.Done, Flags: s.Flags, Scores: s.Scores, Model: s.Model, Adapter: s.Adapter}
 		l.Sums = []string{fileSum(render(plan.Title, s.Text))}
-		for _, q := range s.Paragraphs {
-			l.Paragraphs = append(l.Paragraphs, mirrorParagraph{q.ID, q.Spans})
+		said := make([]mirrorParagraph, len(s.Paragraphs))
+		for i, q := range s.Paragraphs {
+			said[i] = mirrorParagraph{q.ID, q.Spans}
 		}
+		l.Paragraphs, _ = json.Marshal(said) // numbers and words
 		m.Sections = append(m.Sections, l)
 	}
 	return m
@@ -183,30 +187,31 @@ func readList(folder string) (mirror, error) {
 	if err != nil {
 		return m, err
 	}
+	at := bytes.LastIndex(b, []byte(mirrorSum))
+	if at < 0 || !bytes.Equal(b[at:], sumLine(b[:at])) {
+		return mirror{}, fmt.Errorf("store: %s: its sum is wrong", mirrorList)
+	}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return mirror{}, fmt.Errorf("store: %s: %w", mirrorList, err)
 	}
-	sum := m.Sum
-	if want, err := m.sealed(); err != nil || want.Sum != sum || len(m.Sections) > 0 && m.ID == "" {
-		return mirror{}, fmt.Errorf("store: %s: its sum is wrong", mirrorList)
+	if len(m.Sections) > 0 && m.ID == "" {
+		return mirror{}, fmt.Errorf("store: %s: it names no project", mirrorList)
 	}
 	return m, nil
 }
 
-// sealed is the list with its sum.
-func (m mirror) sealed() (mirror, error) {
-	m.Sum = ""
-	b, err := json.Marshal(m)
-	h := sha256.Sum256(b)
-	m.Sum = hex.EncodeToString(h[:8])
-	return m, err
+// mirrorSum begins the last line of the list.
+const mirrorSum = `,
+ "sum": "`
+
+// sumLine ends a list with the sum of what stands before.
+func sumLine(before []byte) []byte {
+	h := sha256.Sum256(before)
+	return fmt.Appendf(nil, "%s%x\"\n}\n", mirrorSum, h[:8])
 }
 
 func writeList(folder string, m mirror) error {
-	m, err := m.sealed()
-	if err != nil {
-		return fmt.Errorf("store: write the mirror: %w", err)
-	}
+	m.Sum = ""
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -214,6 +219,8 @@ func writeList(folder string, m mirror) error {
 	if err := enc.Encode(m); err != nil {
 		return fmt.Errorf("store: write the mirror: %w", err)
 	}
+	b.Truncate(bytes.LastIndex(b.Bytes(), []byte(mirrorSum)))
+	b.Write(sumLine(b.Bytes()))
 	return replace(filepath.Join(folder, mirrorList), b.Bytes())
 }
 
@@ -223,96 +230,35 @@ func writeList(folder string, m mirror) error {
 // any more is damage: it is set aside and written anew.
 func (b *Book) readMirror() error {
 	list, err := readList(b.s.folder(b.id))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !mirrored(b.s.folder(b.id)) {
 		b.stir()
 		return nil
 	}
 	if err != nil {
-		b.s.notice(Damage{Project: b.id, File: mirrorList, Kind: "damaged", Mended: "the list of the mirror was written anew"})
-		if _, err := os.Stat(filepath.Join(b.s.folder(b.id), mirrorList)); err == nil {
-			name := filepath.Join(b.s.folder(b.id), mirrorList)
-			if err := os.Rename(name, freeName(name+".damaged")); err != nil {
-				return fmt.Errorf("store: %w", err)
+		told := Damage{Project: b.id, Index: -1, File: mirrorList, Kind: "missing", Mended: "the list of the mirror was written anew"}
+		if !errors.Is(err, fs.ErrNotExist) {
+			told.Kind = "damaged"
+			if _, err := putAside(filepath.Join(b.s.folder(b.id), mirrorList)); err != nil {
+				return err
 			}
 		}
+		b.s.notice(told)
 		return b.readUnlisted()
 	}
 	if list.Seq > b.Project().Seq {
 		return b.fromMirror(list)
 	}
+	p := b.Project()
 	for _, l := range list.Sections {
-		if err := b.readMirrored(l); err != nil {
+		changed, err := b.readMirrored(p, l)
+		if err != nil {
 			return err
 		}
+		if changed {
+			p = b.Project()
+		}
 	}
 	return b.Save()
-}
-
-// fromMirror takes the mirror for the truth: it holds more than database and
-// journal, which were lost or fell back to a backup. What was there of a section
-// is kept as a version.
-func (b *Book) fromMirror(list mirror) error {
-	for k, l := range list.Sections {
-		raw, err := os.ReadFile(filepath.Join(b.s.folder(b.id), mirrorFolder, l.File))
-		told := Damage{Project: b.id, Section: l.ID, Title: l.Plan.Title, File: l.File, Kind: "rebuilt", Mended: "from the mirror"}
-		if err != nil || !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
-			told.Kind, told.Mended = "lost", ""
-			b.s.notice(told)
-			continue
-		}
-		_, text, _ := parse(string(raw))
-		p := b.Project()
-		at := p.Find(l.ID)
-		if at < 0 {
-			w := draft.Whole{Plan: l.Plan, Section: l.section(text)}
-			if err := b.Append(draft.Place{At: min(k, len(p.Sections)), Sections: []draft.Whole{w}}); err != nil {
-				return err
-			}
-		} else if edit, changed := p.Sections[at].Change(text, draft.Human, "outside"); changed {
-			if err := b.Append(edit); err != nil {
-				return err
-			}
-		} else {
-			continue
-		}
-		b.s.notice(told)
-	}
-	b.stir()
-	return b.Save()
-}
-
-// section is a section as the mirror has it. Where the file is what Longhand
-// wrote, paragraphs keep their ids and origins.
-func (l mirrorSection) section(text string) draft.Section {
-	s := draft.SectionOf(l.ID, text, draft.Human)
-	if slices.Contains(l.Sums, fileSum(render(l.Plan.Title, text))) && len(l.Paragraphs) == len(s.Paragraphs) {
-		for i, q := range l.Paragraphs {
-			s.Paragraphs[i].ID = q.ID
-			s.Paragraphs[i].Spans = draft.FitSpans(q.Spans, s.Paragraphs[i].Text)
-		}
-	}
-	s.Target, s.Begun, s.Done, s.Flags, s.Scores, s.Model, s.Adapter = l.Target, true, l.Done || text != "", l.Flags, l.Scores, l.Model, l.Adapter
-	return s
-}
-
-// adopt makes a project of a mirror whose journal and database are gone.
-func (s *Store) adopt(id string) error {
-	list, err := readList(s.folder(id))
-	if err != nil {
-		return err
-	}
-	first := []draft.Record{draft.Started{ID: id, Target: list.Target}, list.Request, draft.Title{Title: list.Title}, draft.Note{Notes: list.Notes}, draft.Trains{May: !list.Private}}
-	if list.Planned {
-		first = append(first, draft.PlanDone{Target: list.Target})
-	}
-	b, err := s.Create(id, first...)
-	if err != nil {
-		return err
-	}
-	if err = b.fromMirror(list); err == nil && list.Done {
-		err = b.Append(draft.Finished{ID: id, Target: list.Target, Words: b.Project().Words(), Sections: len(list.Sections), Flags: []string{}})
-	}
-	return errors.Join(err, b.Close())
 }
 
 // stir has the mirror written at the next rest.
@@ -331,66 +277,92 @@ func (b *Book) stir() {
 // another program changed them.
 func (b *Book) readUnlisted() error {
 	b.stir()
-	for _, l := range listOf(b.Project()).Sections {
+	for k, l := range listOf(b.Project()).Sections {
 		name := filepath.Join(b.s.folder(b.id), mirrorFolder, l.File)
 		if _, err := os.Stat(name); err != nil || fileIs(name, l.Sums[0]) {
 			continue
 		}
-		aside := freeName(name + ".damaged")
-		if err := os.Rename(name, aside); err != nil {
-			return fmt.Errorf("store: %w", err)
+		aside, err := putAside(name)
+		if err != nil {
+			return err
 		}
-		b.s.notice(Damage{Project: b.id, Section: l.ID, Title: l.Plan.Title, File: l.File, Kind: "differs", Mended: "it is kept as " + filepath.Base(aside) + "; the project's own text stays"})
+		b.s.notice(Damage{Project: b.id, Section: l.ID, Index: k, Title: l.Plan.Title, File: l.File, Kind: "differs", Mended: "it is kept as " + aside + "; the project's own text stays"})
 	}
 	return nil
 }
 
-// readMirrored looks at the file of one section.
-func (b *Book) readMirrored(l mirrorSection) error {
+// readMirrored looks at the file of one section of p. changed says that the
+// project is not p any more.
+func (b *Book) readMirrored(p *draft.Project, l mirrorSection) (changed bool, err error) {
 	name := filepath.Join(b.s.folder(b.id), mirrorFolder, l.File)
 	raw, err := os.ReadFile(name)
-	p := b.Project()
 	k := p.Find(l.ID)
-	told := Damage{Project: b.id, Section: l.ID, Title: l.Plan.Title, File: l.File}
+	told := Damage{Project: b.id, Section: l.ID, Title: l.Plan.Title, Index: k, File: l.File}
 	switch {
 	case k < 0:
-		return nil // it was removed here; the file goes with the next mirror
+		return false, nil // it was removed here; the file goes with the next mirror
 	case errors.Is(err, fs.ErrNotExist):
 		told.Kind, told.Mended = "missing", "the file was written anew"
 		b.s.notice(told)
 		b.stir()
-		return nil
+		return false, nil
 	case err != nil:
-		return fmt.Errorf("store: read the mirror: %w", err)
-	case slices.Contains(l.Sums, fileSum(string(raw))), fileSum(string(raw)) == fileSum(render(p.Outline.Sections[k].Title, p.Sections[k].Text)):
-		return nil
-	case !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 || len(raw) > mostSection:
+		return false, fmt.Errorf("store: read the mirror: %w", err)
+	}
+	sum, mine := fileSum(string(raw)), fileSum(render(p.Outline.Sections[k].Title, p.Sections[k].Text))
+	switch {
+	case sum == mine:
+		return false, nil
+	case slices.Contains(l.Sums, sum): // the mirror is behind
+		b.stir()
+		return false, nil
+	case !isText(raw):
 		told.Kind, told.Mended = "damaged", "the file is no text any more; it was kept aside and written anew"
 		b.s.notice(told)
 		b.stir()
-		return os.Rename(name, freeName(name+".damaged"))
+		_, err := putAside(name)
+		return false, err
 	}
-	title, text, headed := parse(string(raw))
-	here := !slices.Contains(l.Sums, fileSum(render(p.Outline.Sections[k].Title, p.Sections[k].Text)))
-	shrunk := draft.CountWords(text)*2 < draft.CountWords(p.Sections[k].Text)
-	if here || shrunk {
-		return b.keepBoth(told, p.Sections[k], text, here, name)
+	_, text, _ := parse(string(raw))
+	here := !slices.Contains(l.Sums, mine)
+	switch {
+	case strings.TrimSpace(text) == strings.TrimSpace(p.Sections[k].Text) && here, strings.TrimSpace(text) == "" && p.Sections[k].Text != "":
+		told.Kind, told.Mended = "changed outside", "the text here stays, and the file was written anew: it held none, or the same"
+		b.s.notice(told)
+		b.stir()
+		return false, nil
+	case here, shrunk(p.Sections[k].Text, text):
+		return true, b.keepBoth(told, p.Sections[k], text, here, name)
 	}
+	told.Kind, told.Mended = "changed outside", "the change was taken in; what was there is kept in the section's history"
+	b.s.notice(told)
+	b.stir() // also where the heading alone is gone
+	return true, b.takeOutside(p, k, string(raw))
+}
+
+// isText says that a file can be a section.
+func isText(raw []byte) bool {
+	return utf8.Valid(raw) && bytes.IndexByte(raw, 0) < 0 && len(raw) <= mostSection
+}
+
+// shrunk says that so much is gone of a text that another program's mistake, or
+// a cut file, is likelier than a change.
+func shrunk(was, is string) bool { return draft.CountWords(is)*2 < draft.CountWords(was) }
+
+// takeOutside makes section k what another program made of its file.
+func (b *Book) takeOutside(p *draft.Project, k int, file string) error {
+	title, text, headed := parse(file)
 	if edit, changed := p.Sections[k].Change(text, draft.Human, "outside"); changed {
 		if err := b.Append(edit); err != nil {
 			return err
 		}
 	}
-	if headed && title != p.Outline.Sections[k].Title {
-		plan := p.Outline.Sections[k]
-		plan.Title = title
-		if err := b.Append(draft.Line{Section: l.ID, Plan: plan}); err != nil {
-			return err
-		}
+	plan := p.Outline.Sections[k]
+	if !headed || title == strings.TrimSpace(plan.Title) {
+		return nil
 	}
-	told.Kind, told.Mended = "changed outside", "the change was taken in; what was there is kept in the section's history"
-	b.s.notice(told)
-	return nil
+	plan.Title = title
+	return b.Append(draft.Line{Section: p.Sections[k].ID, Plan: plan})
 }
 
 // mostSection is the longest file that is taken for a section.
@@ -405,7 +377,7 @@ func (b *Book) keepBoth(told Damage, s draft.Section, text string, here bool, fi
 	if b.knows(s.ID, text) {
 		return nil
 	}
-	if err := b.Append(draft.Version{Section: s.ID, Kind: Outside, Name: filepath.Base(file), When: b.s.now().UTC().Format(time.RFC3339), Text: text}); err != nil {
+	if err := b.keepText(s.ID, filepath.Base(file), text); err != nil {
 		return err
 	}
 	b.s.notice(told)
@@ -428,18 +400,55 @@ func (b *Book) knows(section int, text string) bool {
 
 // replace writes beside and renames, on the disk before it returns.
 func replace(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".longhand-*")
-	if err != nil {
-		return fmt.Errorf("store: write %s: %w", name, err)
+	return replaceAll(filepath.Dir(name), map[string]string{filepath.Base(name): string(b)})
+}
+
+// replaceAll writes files beside and renames them, some at a time. Of these all
+// are written before the first is synced: the system puts them on the disk in one
+// go.
+func replaceAll(folder string, texts map[string]string) error {
+	const most = 200 // open files
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(texts)), most) {
+		if err := replaceSome(folder, some, texts); err != nil {
+			return fmt.Errorf("store: write %s: %w", folder, err)
+		}
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
+	return nil
+}
+
+func replaceSome(folder string, names []string, texts map[string]string) (err error) {
+	beside := make([]*os.File, 0, len(names))
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, f := range beside {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	for _, name := range names {
+		f, err := os.CreateTemp(folder, ".longhand-*")
+		if err != nil {
+			return err
+		}
+		beside = append(beside, f)
+		if _, err = f.WriteString(texts[name]); err == nil {
+			err = f.Chmod(0o644)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("store: write %s: %w", name, err)
+	for _, f := range beside {
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	for i, f := range beside {
+		if err := os.Rename(f.Name(), filepath.Join(folder, names[i])); err != nil {
+			return err
+		}
 	}
 	return nil
 }

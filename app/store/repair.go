@@ -59,6 +59,14 @@ func swapIn(home, from string, projects bool) (aside string, err error) {
 	if err := s.finishSwap(); err != nil {
 		return "", err
 	}
+	if aside, err = prepareSwap(home, from, projects); err != nil {
+		return "", err
+	}
+	return aside, s.finishSwap()
+}
+
+// prepareSwap makes the new store and says that it is ready.
+func prepareSwap(home, from string, projects bool) (aside string, err error) {
 	fresh := filepath.Join(home, swapFolder)
 	if err := os.RemoveAll(fresh); err != nil {
 		return "", fmt.Errorf("store: restore: %w", err)
@@ -80,15 +88,18 @@ func swapIn(home, from string, projects bool) (aside string, err error) {
 	if projects {
 		what = swapAll
 	}
-	aside = freeName(filepath.Join(home, "replaced"))
-	if err := os.WriteFile(filepath.Join(fresh, swapReady), []byte(filepath.Base(aside)+"\n"+what), 0o644); err != nil {
-		return "", fmt.Errorf("store: restore: %w", err)
+	aside = freeName(filepath.Join(home, replacedFolder))
+	syncFolder(fresh)
+	if err := replace(filepath.Join(fresh, swapReady), []byte(filepath.Base(aside)+"\n"+what)); err != nil {
+		return "", err
 	}
 	syncFolder(fresh)
-	return aside, s.finishSwap()
+	return aside, nil
 }
 
 const (
+	replacedFolder = "replaced" // or with a number: where an old store goes
+
 	swapFolder = ".restored" // a new store that is to take the old one's place
 	swapReady  = "ready"     // in it: it is whole; holds where the old one goes, and what goes there
 
@@ -108,6 +119,9 @@ func (s *Store) finishSwap() error {
 		return fmt.Errorf("store: restore: %w", err)
 	}
 	to, what, _ := strings.Cut(string(ready), "\n")
+	if !strings.HasPrefix(to, replacedFolder) || what != swapDatabase && what != swapAll {
+		return os.RemoveAll(fresh) // it was cut: the old store is whole
+	}
 	aside := filepath.Join(s.home, to)
 	if err := os.MkdirAll(aside, 0o755); err != nil {
 		return fmt.Errorf("store: restore: %w", err)
@@ -122,6 +136,7 @@ func (s *Store) finishSwap() error {
 				return fmt.Errorf("store: restore: %w", err)
 			}
 		}
+		os.Remove(old) // an empty folder, if one was made since
 		if err := os.Rename(filepath.Join(fresh, name), old); err != nil {
 			return fmt.Errorf("store: restore: %w", err)
 		}

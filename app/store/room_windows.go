@@ -1,6 +1,10 @@
 package store
 
-import "golang.org/x/sys/windows"
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // free is how many bytes may be written where folder lies; -1: unknown.
 func free(folder string) int64 {
@@ -13,4 +17,13 @@ func free(folder string) int64 {
 		return -1
 	}
 	return int64(n)
+}
+
+// alive says whether a process is there.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		p.Release()
+	}
+	return pid > 0 && err == nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,48 +60,49 @@ func (s *Store) migrateBy(steps []func(*Store) error) error {
 // and brings those up to date whose journal went on without it. A project that
 // cannot be taken in is left as it is, and said.
 func (s *Store) takeIn() error {
-	for _, id := range projectFolders(s.home) {
+	ids := projectFolders(s.home)
+	for _, id := range s.global.Projects { // listed, but no folder is left: the database has all
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
 		m, err := s.manifest(id)
 		if err != nil && !missing(err) {
 			return err
 		}
-		st, statErr := os.Stat(filepath.Join(s.folder(id), journalFile))
-		if err == nil && statErr == nil && st.Size() == m.Mark.Bytes && slices.Contains(s.global.Projects, id) {
+		if st, e := os.Stat(filepath.Join(s.folder(id), journalFile)); err == nil && e == nil && st.Size() == m.Mark.Bytes && slices.Contains(s.global.Projects, id) {
 			continue
 		}
-		if err := s.takeIn1(id, missing(err) && errors.Is(statErr, fs.ErrNotExist)); err != nil {
+		if err := s.takeIn1(id); err != nil {
 			if errors.Is(err, ErrFull) || errors.Is(err, ErrHeld) {
 				return err
 			}
-			s.notice(Damage{Project: id, File: journalFile, Index: -1, Kind: firstLine(err.Error())})
-		}
-	}
-	var gone []string
-	for _, id := range s.global.Projects { // listed, but no folder is left: the database has all
-		if _, err := os.Stat(filepath.Join(s.folder(id), journalFile)); errors.Is(err, fs.ErrNotExist) && !slices.Contains(projectFolders(s.home), id) {
-			gone = append(gone, id)
-		}
-	}
-	for _, id := range gone {
-		if err := s.takeIn1(id, false); err != nil {
-			return err
+			s.notice(Damage{Project: id, Index: -1, File: journalFile, Kind: firstLine(err.Error())})
 		}
 	}
 	return nil
 }
 
-func (s *Store) takeIn1(id string, mirrored bool) error {
-	if mirrored {
-		return s.adopt(id)
+func (s *Store) takeIn1(id string) error {
+	b, err := s.Open(id)
+	if err == nil {
+		b.mu.Lock()
+		b.dirty[partHead] = true // the mark has moved
+		b.mu.Unlock()
+		return b.Close()
 	}
-	b, err := s.bring(id)
-	if err != nil {
+	if _, e := readList(s.folder(id)); e != nil || s.has(id) || !errors.Is(err, ErrNone) && !errors.Is(err, ErrDamaged) {
 		return err
 	}
-	b.mu.Lock()
-	b.dirty[partHead] = true // the mark has moved
-	b.mu.Unlock()
-	return b.Close()
+	if errors.Is(err, ErrDamaged) { // neither database nor journal can be read: the mirror can
+		aside, err := putAside(filepath.Join(s.folder(id), journalFile))
+		if err != nil {
+			return err
+		}
+		s.notice(Damage{Project: id, Index: -1, File: journalFile, Kind: "damaged from its beginning", Mended: "the text was taken from the mirror; what was there is kept in " + aside})
+	}
+	return s.adopt(id)
 }
 
 // list enters a project into the database's list.
@@ -180,14 +182,7 @@ func (s *Store) Peek(id string) (*draft.Project, error) {
 		return nil, fmt.Errorf("store: %q: %w", id, ErrNone)
 	}
 	if s.db == nil {
-		records, err := Read(s.folder(id))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("store: %q: %w", id, ErrNone)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return draft.Replay(records)
+		return s.peekJournal(id)
 	}
 	m, err := s.manifest(id)
 	if missing(err) {
@@ -226,4 +221,24 @@ func (s *Store) Counts(id string) map[int]int {
 		}
 	}
 	return out
+}
+
+// peekJournal is a project as its journal alone tells it, up to a record that is
+// damaged.
+func (s *Store) peekJournal(id string) (*draft.Project, error) {
+	raw, err := os.ReadFile(filepath.Join(s.folder(id), journalFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("store: %q: %w", id, ErrNone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: read %s: %w", id, err)
+	}
+	records, _, err := read(bytes.NewReader(raw), mark{})
+	if err != nil {
+		return nil, fmt.Errorf("store: read %s: %w", id, err)
+	}
+	if broken(raw) {
+		s.notice(Damage{Project: id, Index: -1, File: journalFile, Kind: "damaged", Mended: "what stands before the damage is shown"})
+	}
+	return draft.Replay(records)
 }

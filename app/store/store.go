@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,6 +102,10 @@ func Open(home string, check func() error) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
+	leftovers(s.home)
+	if err := s.listed(); err != nil {
+		return err
+	}
 	if s.db, err = badger.Open(tuned(filepath.Join(s.home, databaseFolder), s.log)); err != nil {
 		return s.badger("open the database", err)
 	}
@@ -114,6 +119,20 @@ func (s *Store) open() (err error) {
 		s.db.Close()
 	}
 	return err
+}
+
+// listed refuses tables without the MANIFEST that lists them: Badger would remove
+// them and begin anew.
+func (s *Store) listed() error {
+	folder := filepath.Join(s.home, databaseFolder)
+	tables, err := filepath.Glob(filepath.Join(folder, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(folder, badger.ManifestFilename)); err != nil {
+		return fmt.Errorf("store: open the database: %w: %w", ErrDamaged, err)
+	}
+	return nil
 }
 
 // tuned are Badger's options for a book on a desk: every commit is synced, no
@@ -142,13 +161,19 @@ func Beside(home string) *Store {
 // Whole says that the store has its database.
 func (s *Store) Whole() bool { return s.db != nil }
 
-// Close writes all that is open and closes the store.
+// Close writes all that is open and closes the store. Where the disk is full the
+// database is left as a kill would leave it, since Badger writes a table to close
+// it, and does not survive where there is no room: nothing is lost by that. Once
+// there is room Close may be called again.
 func (s *Store) Close() error {
 	var errs []error
 	for _, b := range s.open2() {
 		errs = append(errs, b.Close())
 	}
-	if s.db != nil {
+	if s.db != nil && !s.db.IsClosed() {
+		if err := enoughRoom(s.home); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		errs = append(errs, s.db.Close())
 		s.lock.release()
 	}
@@ -178,7 +203,9 @@ func (s *Store) Notices() []Damage {
 func (s *Store) notice(d Damage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notices = append(s.notices, d)
+	if !slices.Contains(s.notices, d) {
+		s.notices = append(s.notices, d)
+	}
 }
 
 func (s *Store) folder(id string) string { return filepath.Join(s.home, projectsFolder, id) }

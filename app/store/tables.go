@@ -2,90 +2,136 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"github.com/dgraph-io/ristretto/v2/z"
 )
 
-// badTable is a table of the database that does not fit its own sums.
-type badTable struct {
-	name        string
-	why         string
-	opens       bool // Badger survives to open it
-	first, last []byte
+// listing is what the MANIFEST in a folder says of its tables.
+type listing struct {
+	bad     []badTable
+	strays  []string // tables that it does not list
+	dropped []uint64 // those that Badger does not survive to open
+	end     int64    // of its last whole record
 }
 
-func (t badTable) file() string { return databaseFolder + "/" + t.name }
+// errManifest says that the MANIFEST cannot be read.
+var errManifest = errors.New("it does not fit its sums")
 
-// may says whether the key may lie in the table.
-func (t badTable) may(key string) bool {
-	return !t.opens || bytes.Compare(t.first, []byte(key)) <= 0 && bytes.Compare([]byte(key), t.last) <= 0
-}
-
-// badTables reads every table of a database's folder, block by block. Badger
-// itself dies on a table that was cut.
-func badTables(folder string) (bad []badTable, err error) {
-	all, err := filepath.Glob(filepath.Join(folder, "*.sst"))
+// listTables reads the MANIFEST and every table that it lists.
+func listTables(folder string) (l listing, err error) {
+	f, err := os.Open(filepath.Join(folder, badger.ManifestFilename))
 	if err != nil {
-		return nil, fmt.Errorf("store: check: %w", err)
+		return l, fmt.Errorf("store: check: %w", err)
 	}
-	for _, path := range all {
-		if t, ok := readTable(path); !ok {
-			bad = append(bad, t)
+	defer f.Close()
+	o := tuned(folder, &badgerLog{})
+	m, end, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
+	if err != nil {
+		return l, fmt.Errorf("%w: %w", errManifest, err)
+	}
+	l.end = end
+	listed, gone := map[string]bool{}, ""
+	for _, id := range slices.Sorted(maps.Keys(m.Tables)) {
+		name := table.IDToFilename(id)
+		listed[name] = true
+		t, sound := readTable(filepath.Join(folder, name))
+		if sound {
+			continue
+		}
+		if t.gone {
+			gone = t.name
+		}
+		l.bad = append(l.bad, t)
+		if !t.opens {
+			l.dropped = append(l.dropped, id)
 		}
 	}
-	return bad, nil
+	all, err := filepath.Glob(filepath.Join(folder, "*.sst"))
+	for _, path := range all {
+		if !listed[filepath.Base(path)] {
+			l.strays = append(l.strays, filepath.Base(path))
+		}
+	}
+	if st, err := f.Stat(); err == nil && gone != "" && (st.Size() > end || len(l.strays) > 0) {
+		return l, fmt.Errorf("%w: it is cut, and lists %s, which is gone by right", errManifest, gone)
+	}
+	return l, err
 }
 
-func readTable(path string) (t badTable, ok bool) {
-	t.name = filepath.Base(path)
-	defer func() {
-		if p := recover(); p != nil {
-			t.why, ok = "it cannot be read", false
-		}
-	}()
-	st, err := os.Stat(path)
-	if err != nil || st.Size() < 16 {
-		t.why = "it is empty or cut"
-		return t, false
+// drop writes into the MANIFEST in a folder that the tables are no more which
+// Badger would not survive: so the others can be read. It is for a copy.
+func (l listing) drop(folder string) error {
+	var set []byte // a message of Protocol Buffers: field 1, a change, again and again
+	for _, id := range l.dropped {
+		change := binary.AppendUvarint([]byte{1 << 3}, id) // field 1: which
+		change = append(change, 2<<3, 1)                   // field 2: it goes
+		set = binary.AppendUvarint(append(set, 1<<3|2), uint64(len(change)))
+		set = append(set, change...)
+	}
+	record := binary.BigEndian.AppendUint32(nil, uint32(len(set)))
+	record = binary.BigEndian.AppendUint32(record, crc32.Checksum(set, crc32.MakeTable(crc32.Castagnoli)))
+	f, err := os.OpenFile(filepath.Join(folder, badger.ManifestFilename), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("store: check: %w", err)
+	}
+	_, err = f.WriteAt(append(record, set...), l.end)
+	return errors.Join(err, f.Close())
+}
+
+// versionsIn are the keys of a table that fits its sums, each with its newest
+// version; of one that does not there are none.
+func versionsIn(path string) (map[string]uint64, error) {
+	if _, sound := readTable(path); !sound {
+		return nil, nil
 	}
 	f, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
 	if err != nil {
-		t.why = err.Error()
-		return t, false
+		return nil, fmt.Errorf("store: check: %w", err)
 	}
-	opts := table.Options{BlockSize: 4096, Compression: options.Snappy, ChkMode: options.NoVerification}
-	tbl, err := table.OpenTable(f, opts)
+	o := tuned("", nil)
+	t, err := table.OpenTable(f, table.Options{BlockSize: o.BlockSize, Compression: o.Compression, ChkMode: o.ChecksumVerificationMode})
 	if err != nil {
-		t.why = "its index does not fit its sum"
-		return t, false
+		return nil, fmt.Errorf("store: check: %w", err)
 	}
-	defer tbl.Close(-1)
-	if len(tbl.Biggest()) < 8 || len(tbl.Smallest()) < 8 {
-		t.why = "it names no keys"
-		return t, false
+	defer t.Close(-1)
+	it := t.NewIterator(table.NOCACHE)
+	defer it.Close()
+	out := map[string]uint64{}
+	for it.Rewind(); it.Valid(); it.Next() {
+		key := string(y.ParseKey(it.Key()))
+		out[key] = max(out[key], y.ParseTs(it.Key()))
 	}
-	t.first, t.last, t.opens = bytes.Clone(y.ParseKey(tbl.Smallest())), bytes.Clone(y.ParseKey(tbl.Biggest())), true
-	if err := tbl.VerifyChecksum(); err != nil {
-		t.why = "a block does not fit its sum"
-		return t, false
-	}
-	return t, true
+	return out, nil
+}
+
+// inspected are the options for a copy that is looked at. Nothing is compacted
+// there: Badger empties a table before it removes it, and the copy's tables are
+// the store's own.
+func inspected(folder string, log badger.Logger) badger.Options {
+	o := tuned(folder, log)
+	o.SyncWrites, o.CompactL0OnClose, o.NumCompactors, o.NumLevelZeroTablesStall = false, false, 0, 1<<20
+	return o
 }
 
 const copyPrefix = ".check-"
 
 // copyDatabase makes a copy of the database that may be opened and thrown away.
-// Tables are never written again, so that a second name of them will do.
+// Tables are never written again, so that a second name of them will do, as long
+// as nothing is compacted (inspected).
 func copyDatabase(home string) (string, error) {
 	folder, err := os.MkdirTemp(home, copyPrefix)
 	if err != nil {
