@@ -261,9 +261,9 @@ func (a *author) words(n int) string {
 	return strings.Join(out, " ")
 }
 
-// text is a paragraph or two, now and then a megabyte of them.
+// text is a paragraph or two, once in a while a megabyte of them.
 func (a *author) text() string {
-	if a.r.IntN(80) == 0 {
+	if a.r.IntN(200) == 0 {
 		return strings.Repeat(a.words(200)+"\n\n", 800)
 	}
 	return a.words(5+a.r.IntN(60)) + strings.Repeat("\n\n"+a.words(10), a.r.IntN(3))

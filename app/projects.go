@@ -20,6 +20,8 @@ type projectsCmd struct {
 	Backup  projectsBackupCmd  `cmd:"" help:"Write a backup of everything to a file, and prove that it can be restored."`
 	Restore projectsRestoreCmd `cmd:"" help:"Put a backup in the place of what is there, which is kept aside."`
 	Check   projectsCheckCmd   `cmd:"" help:"Read every file of the store, name what is damaged, and repair it."`
+	Set     projectsSetCmd     `cmd:"" help:"Change a project's title, or whether its prompts may be used for training."`
+	Compact projectsCompactCmd `cmd:"" help:"Give the disk back what was written over."`
 	Edit    projectsEditCmd    `cmd:"" hidden:"" help:"Change a project by records, JSON lines on standard input."`
 }
 
@@ -99,7 +101,7 @@ type projectsShowCmd struct {
 // sectionLine is a line of projects show --json.
 type sectionLine struct {
 	Index    int           `json:"index"`
-	ID       int           `json:"id"`
+	ID       int           `json:"section_id"`
 	Part     string        `json:"part"`
 	Title    string        `json:"title"`
 	Point    string        `json:"point"`
@@ -203,6 +205,9 @@ func (e *env) showProject(id string, p *draft.Project) error {
 	fmt.Fprintf(e.stdout, "%s\n%s, %s words, %s\n", title, id, ofTarget(p.Words(), p.Target), store.StateOf(p))
 	if p.Started.Model != "" {
 		fmt.Fprintf(e.stdout, "model %s\n", filepath.Base(p.Started.Model))
+	}
+	if p.Private {
+		fmt.Fprintln(e.stdout, "its prompts are not used for training")
 	}
 	fmt.Fprintf(e.stdout, "files in %s\n", e.projectFolder(id))
 	if len(p.Sections) == 0 {

@@ -92,7 +92,7 @@ func (e *env) replaced(asJSON bool, aside string) error {
 		}{aside, len(cards)})
 	}
 	e.mention(found)
-	fmt.Fprintf(e.stderr, "%s are there. What was there before lies unchanged in %s.\n", capital(plural(len(cards), "project")), aside)
+	fmt.Fprintf(e.stderr, "%s. What was there before lies unchanged in %s.\n", there(len(cards)), aside)
 	return nil
 }
 
@@ -124,6 +124,14 @@ func (e *env) renewed(aside string) ([]store.Card, []store.Damage, error) {
 		found = append(found, difference(d))
 	}
 	return cards, found, nil
+}
+
+// there says how many projects there are.
+func there(n int) string {
+	if n == 1 {
+		return "1 project is there"
+	}
+	return plural(n, "project") + " are there"
 }
 
 func idsOf(cards []store.Card) (out []string) {

@@ -130,7 +130,7 @@ func (e *env) cure(_ context.Context, how string) iter.Seq2[string, error] {
 			yield("", err)
 			return
 		}
-		said := []string{capital(plural(len(cards), "project")) + " are there. The damaged files are in " + aside + "."}
+		said := []string{there(len(cards)) + ". The damaged files are in " + aside + "."}
 		for _, d := range found {
 			said = append(said, capital(d.String())+".")
 		}

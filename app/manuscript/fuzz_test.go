@@ -122,6 +122,7 @@ func FuzzMarkdown(f *testing.F) {
 		"e\n# L\t\to",
 		"---eae-\n# Thqe-\n-",
 		"1. a\n\n   ```\n   b\n\n  # #\rc\n   ```\n\n   # d\n\n  #",
+		"1.  \n\n  ```\n   b\n\n  # #\rc\n  2```\n\n   # d",
 		"# `\n# `#\n ## Snak\n# `#\n\n   ## S",
 	} {
 		f.Add([]byte(found))

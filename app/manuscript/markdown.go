@@ -135,7 +135,9 @@ func (p *parser) prose(l, bare string) {
 	case breakMark.MatchString(l):
 		p.paragraph = noParagraph
 	case m != "":
-		p.list, p.paragraph = width(m), nested
+		if p.list, p.paragraph = width(m), nested; len(m) == len(l) {
+			p.list = width(strings.TrimRight(m, " \t")) + 1 // the text is yet to come
+		}
 		if fence := fenceOf(l[len(m):], p.list); fence.mark != 0 {
 			p.fence = fence
 		}

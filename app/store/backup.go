@@ -27,6 +27,7 @@ import (
 const (
 	backupMark = "longhand backup 1\n"
 	backupExt  = ".longhand-backup"
+	partExt    = ".part" // of one that is being written
 	backupStep = 24 * time.Hour
 	keptDays   = 7
 	keptWeeks  = 4
@@ -42,7 +43,7 @@ func (s *Store) Backup(name string) error {
 	if err := enoughRoom(s.home); err != nil {
 		return err
 	}
-	part := name + ".part"
+	part := name + partExt
 	if err := s.writeBackup(part); err != nil {
 		os.Remove(part)
 		return err
@@ -275,32 +276,23 @@ func (s *Store) trim1(id string) error {
 
 // beginAnew writes the journal anew: the project as it is, in one record.
 func (b *Book) beginAnew() error {
-	folder := b.s.folder(b.id)
-	beside := filepath.Join(folder, ".longhand-anew")
-	if err := os.RemoveAll(beside); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	log, err := Create(beside)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	folder, end := b.s.folder(b.id), b.log.end()
+	err := b.log.Close() // before another takes its place: Windows asks for that
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	err = log.Append(draft.Snapshot{Project: b.p})
-	if err == nil {
-		err = log.sync()
-	}
-	if err == nil {
-		err = os.Rename(filepath.Join(beside, journalFile), filepath.Join(folder, journalFile))
-	}
+	log, err := begin(folder, draft.Snapshot{Project: b.p})
 	if err != nil {
-		return errors.Join(err, log.Close())
+		if log, _, e := goOn(folder, end); e == nil {
+			b.log = log
+		}
+		return err
 	}
-	os.Remove(beside)
-	old := b.log
 	b.log = log
 	b.dirty[partHead] = true
-	return old.Close()
+	return nil
 }
 
 // BackupFile is a backup in the store's own folder.

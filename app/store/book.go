@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -44,21 +47,30 @@ const (
 	promptShown = 120             // characters of a prompt in a list
 )
 
-// Create begins a project with its first records.
+// Create begins a project with its first records: with all of them, or, where it
+// is cut off, not at all.
 func (s *Store) Create(id string, first ...draft.Record) (*Book, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("store: %q is no name for a project", id)
 	}
-	log, err := Create(s.folder(id))
+	if _, err := os.Lstat(filepath.Join(s.folder(id), journalFile)); err == nil {
+		return nil, fmt.Errorf("store: create a draft: %s: %w", id, fs.ErrExist)
+	}
+	log, err := begin(s.folder(id), first...)
 	if err != nil {
 		return nil, err
 	}
 	b := s.book(id, log, &draft.Project{}, &manifest{Created: s.now().UTC()})
+	b.mu.Lock()
+	b.written = b.s.now()
 	for _, r := range first {
-		if err := b.Append(r); err != nil {
-			return nil, errors.Join(err, b.Close())
-		}
+		err = errors.Join(err, b.fold(r))
 	}
+	b.mu.Unlock()
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	b.wakeUp()
 	return b, b.Save()
 }
 
@@ -177,11 +189,16 @@ func (b *Book) Append(r draft.Record) error {
 	case draft.SectionDone, draft.PlanDone, draft.Finished:
 		err = b.Save()
 	}
+	b.wakeUp()
+	return err
+}
+
+// wakeUp has what was appended committed some time later.
+func (b *Book) wakeUp() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
-	return err
 }
 
 func (b *Book) ready() error {

@@ -37,6 +37,9 @@ func (s *Store) bring(id string) (*Book, error) {
 	}
 	b := s.book(id, log, p, m)
 	s.tellAside(id, log)
+	if len(tail) > 0 {
+		b.written = Changed(s.folder(id))
+	}
 	for _, r := range tail {
 		if err := b.fold(r); err != nil {
 			return nil, errors.Join(fmt.Errorf("store: project %s: its journal does not fit: %w", id, err), b.Close())
@@ -91,6 +94,7 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	b := s.book(id, log, q, m)
 	s.tellAside(id, log)
 	b.mu.Lock()
+	b.written = Changed(s.folder(id))
 	b.all()
 	b.replayVersions(records)
 	b.mu.Unlock()
@@ -114,12 +118,9 @@ func (s *Store) anew(id string, p *draft.Project, m *manifest, raw []byte) (*Boo
 	if tail != nil {
 		told.Mended += "; the records since then were taken over"
 	}
-	log, err := Create(s.folder(id))
+	log, err := begin(s.folder(id), draft.Snapshot{Project: p})
 	if err != nil {
 		return nil, err
-	}
-	if err := log.Append(draft.Snapshot{Project: p}); err != nil {
-		return nil, errors.Join(err, log.Close())
 	}
 	s.notice(told)
 	b := s.book(id, log, p, m)

@@ -53,6 +53,9 @@ func (c *checker) run() error {
 	if err := enoughRoom(c.home); err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(c.home, swapFolder, swapReady)); err == nil {
+		return c.yield(Damage{File: swapFolder, Index: -1, Kind: "a new store is ready", Mended: "it takes the old one's place when the store is opened"})
+	}
 	if _, err := os.Stat(filepath.Join(c.home, databaseFolder, "MANIFEST")); err == nil {
 		if err := c.database(); err != nil {
 			return err
@@ -86,8 +89,10 @@ func (c *checker) expected() bool {
 	if _, err := os.Stat(filepath.Join(c.home, globalFile)); err == nil {
 		return true
 	}
-	all, err := os.ReadDir(filepath.Join(c.home, databaseFolder))
-	return err == nil && len(all) > 0
+	all, _ := os.ReadDir(filepath.Join(c.home, databaseFolder)) // none: there was none
+	return slices.ContainsFunc(all, func(d os.DirEntry) bool {
+		return d.Name() != "LOCK" && d.Name() != "MANIFEST-REWRITE" // what Badger makes before the MANIFEST
+	})
 }
 
 // projects are those that the database or the folders know.
@@ -106,12 +111,13 @@ func (c *checker) projects() (out []string) {
 	return out
 }
 
-// projectFolders are the projects that have a journal or a mirror.
+// projectFolders are the projects that have a journal, not an empty one, or a
+// mirror.
 func projectFolders(home string) (out []string) {
 	all, _ := os.ReadDir(filepath.Join(home, projectsFolder)) // without the folder there is none
 	for _, d := range all {
 		for _, name := range []string{journalFile, mirrorList} {
-			if _, err := os.Stat(filepath.Join(home, projectsFolder, d.Name(), name)); err == nil && validID(d.Name()) {
+			if st, err := os.Stat(filepath.Join(home, projectsFolder, d.Name(), name)); err == nil && st.Size() > 0 && validID(d.Name()) {
 				out = append(out, d.Name())
 				break
 			}

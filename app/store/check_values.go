@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -155,6 +156,10 @@ func (c *checker) older(id string, m *manifest) (bool, error) {
 	}
 	if err != nil {
 		return false, err
+	}
+	raw, err := os.ReadFile(filepath.Join(c.home, projectsFolder, id, journalFile))
+	if err == nil && int64(len(raw)) == m.Mark.Bytes && markAt(raw, m.Mark) {
+		return false, nil // nothing was written since
 	}
 	at, err := c.version(manifestKey(id))
 	for _, t := range c.tables.bad {

@@ -20,7 +20,8 @@ type global struct {
 	Projects []string                   `json:"projects"` // all that the database holds
 	Settings map[string]json.RawMessage `json:"settings"`
 	Runs     []Run                      `json:"runs"`
-	Sum      string                     `json:"sum"` // in the file: CRC-32 of the file with an empty sum
+	Badger   string                     `json:"badger"` // the version that wrote the database
+	Sum      string                     `json:"sum"`    // in the file: CRC-32 of the file with an empty sum
 }
 
 const globalFile = "store.json"
@@ -140,6 +141,7 @@ func (s *Store) putGlobal(change func(*global)) error {
 	g := s.global
 	g.Projects, g.Runs, g.Settings = slices.Clone(g.Projects), slices.Clone(g.Runs), maps.Clone(g.Settings)
 	change(&g)
+	g.Badger = badgerVersion()
 	g.Seq++
 	s.mu.Unlock()
 	plain, err := json.Marshal(g)

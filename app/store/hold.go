@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/gofrs/flock"
 )
@@ -11,6 +12,11 @@ import (
 type holder struct{ f *flock.Flock }
 
 func hold(path string) (*holder, error) {
+	w, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // on a disk that cannot be written the lock alone can be had
+	if err != nil {
+		return nil, fmt.Errorf("store: %w: %w", ErrReadOnly, err)
+	}
+	w.Close()
 	f := flock.New(path)
 	got, err := f.TryLock()
 	switch {

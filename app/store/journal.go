@@ -33,6 +33,8 @@ type Journal struct {
 	aside string // file with records that could not be read, or ""
 	stop  chan struct{}
 	done  chan struct{}
+	end1  sync.Once // of Close
+	last  error     // what it said
 }
 
 // mark is a place in a journal: the end of a record. Length and sum of that
@@ -58,6 +60,34 @@ func Create(folder string) (*Journal, error) {
 		return nil, fmt.Errorf("store: create a draft: %w", err)
 	}
 	return start(f, mark{})
+}
+
+// begin begins a journal with records: it is there with all of them or not at
+// all, and takes the place of one that is there.
+func begin(folder string, records ...draft.Record) (*Journal, error) {
+	beside := filepath.Join(filepath.Dir(folder), ".longhand-"+filepath.Base(folder))
+	if err := os.RemoveAll(beside); err != nil {
+		return nil, fmt.Errorf("store: create a draft: %w", err)
+	}
+	j, err := Create(beside)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(beside)
+	for _, r := range records {
+		err = errors.Join(err, j.Append(r))
+	}
+	end := j.end()
+	// Closed, since Windows does not rename what is open.
+	if err = errors.Join(err, j.Close(), os.MkdirAll(folder, 0o755)); err == nil {
+		err = os.Rename(filepath.Join(beside, journalFile), filepath.Join(folder, journalFile))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: create a draft: %w", err)
+	}
+	syncFolder(folder)
+	j, _, err = goOn(folder, end)
+	return j, err
 }
 
 // Continue reads the journal in folder and goes on with it. Only one process can.
@@ -181,10 +211,12 @@ func (j *Journal) end() mark {
 
 // Close writes everything to the disk.
 func (j *Journal) Close() error {
-	close(j.stop)
-	<-j.done
-	err := j.sync()
-	return errors.Join(err, j.f.Close())
+	j.end1.Do(func() {
+		close(j.stop)
+		<-j.done
+		j.last = errors.Join(j.sync(), j.f.Close())
+	})
+	return j.last
 }
 
 func (j *Journal) syncs() {

@@ -48,7 +48,7 @@ type mirror struct {
 type mirrorSection struct {
 	ID   int      `json:"id"`
 	File string   `json:"file"`
-	Sums []string `json:"sums"` // of what Longhand wrote there; two while it is written
+	Sums []string `json:"sums"` // of what Longhand wrote there; while it is written two, "" where it may be missing
 
 	Plan       draft.SectionPlan `json:"plan"`
 	Target     int               `json:"target"`
@@ -127,13 +127,15 @@ func (s *Store) writeMirror(id string, p *draft.Project) error {
 			continue
 		}
 		same = false
-		if had {
-			both.Sections[i].Sums = append(slices.Clone(l.Sums), old.Sums...)
+		if !had {
+			old.Sums = []string{""}
 		}
+		both.Sections[i].Sums = append(slices.Clone(l.Sums), old.Sums...)
 	}
 	// Files of sections that moved or went stay known until they are gone.
 	for name, l := range before {
 		if !slices.ContainsFunc(now.Sections, func(n mirrorSection) bool { return n.File == name }) {
+			l.Sums = append(slices.Clone(l.Sums), "")
 			both.Sections = append(both.Sections, l)
 			same = false
 		}
@@ -258,6 +260,9 @@ func (b *Book) readMirror() error {
 			p = b.Project()
 		}
 	}
+	if list.Seq < p.Seq { // it was cut off, or never got so far
+		b.stir()
+	}
 	return b.Save()
 }
 
@@ -266,10 +271,7 @@ func (b *Book) stir() {
 	b.mu.Lock()
 	b.changed = b.s.now()
 	b.mu.Unlock()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	b.wakeUp()
 }
 
 // readUnlisted looks at the files of a mirror that has lost its list: those that
@@ -303,7 +305,9 @@ func (b *Book) readMirrored(p *draft.Project, l mirrorSection) (changed bool, er
 		return false, nil // it was removed here; the file goes with the next mirror
 	case errors.Is(err, fs.ErrNotExist):
 		told.Kind, told.Mended = "missing", "the file was written anew"
-		b.s.notice(told)
+		if !slices.Contains(l.Sums, "") {
+			b.s.notice(told)
+		}
 		b.stir()
 		return false, nil
 	case err != nil:
@@ -465,8 +469,6 @@ func syncFolder(name string) {
 func leftovers(folder string) {
 	all, _ := filepath.Glob(filepath.Join(folder, ".longhand-*"))
 	for _, name := range all {
-		if strings.HasPrefix(filepath.Base(name), ".longhand-") {
-			os.Remove(name)
-		}
+		os.RemoveAll(name)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"longhand/app/draft"
 )
 
@@ -74,10 +76,8 @@ func prepareSwap(home, from string, projects bool) (aside string, err error) {
 	if err := os.MkdirAll(filepath.Join(fresh, databaseFolder), 0o755); err != nil {
 		return "", fmt.Errorf("store: restore: %w", err)
 	}
-	if from != "" {
-		if err := loadBackup(from, filepath.Join(fresh, databaseFolder)); err != nil {
-			return "", err
-		}
+	if err := filled(filepath.Join(fresh, databaseFolder), from); err != nil {
+		return "", err
 	}
 	if projects {
 		if err := os.MkdirAll(filepath.Join(fresh, projectsFolder), 0o755); err != nil {
@@ -97,6 +97,19 @@ func prepareSwap(home, from string, projects bool) (aside string, err error) {
 	return aside, nil
 }
 
+// filled makes a database of a backup, or an empty one: a folder without any would
+// be taken for damage when this is cut off.
+func filled(folder, backup string) error {
+	if backup != "" {
+		return loadBackup(backup, folder)
+	}
+	db, err := badger.Open(tuned(folder, &badgerLog{}))
+	if err != nil {
+		return fmt.Errorf("store: restore: %w", err)
+	}
+	return db.Close()
+}
+
 const (
 	replacedFolder = "replaced" // or with a number: where an old store goes
 
@@ -113,7 +126,10 @@ func (s *Store) finishSwap() error {
 	fresh := filepath.Join(s.home, swapFolder)
 	ready, err := os.ReadFile(filepath.Join(fresh, swapReady))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		if _, err := os.Lstat(fresh); err != nil {
+			return nil
+		}
+		return os.RemoveAll(fresh) // it was cut off before it was whole
 	}
 	if err != nil {
 		return fmt.Errorf("store: restore: %w", err)

@@ -102,8 +102,11 @@ func Open(home string, check func() error) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
-	leftovers(s.home)
+	s.clean()
 	if err := s.listed(); err != nil {
+		return err
+	}
+	if err := s.keepForNewBadger(badgerVersion()); err != nil {
 		return err
 	}
 	if s.db, err = badger.Open(tuned(filepath.Join(s.home, databaseFolder), s.log)); err != nil {
@@ -119,6 +122,17 @@ func (s *Store) open() (err error) {
 		s.db.Close()
 	}
 	return err
+}
+
+// clean removes what a kill left of files that were being written.
+func (s *Store) clean() {
+	leftovers(s.home)
+	leftovers(filepath.Join(s.home, projectsFolder))
+	all, _ := filepath.Glob(filepath.Join(s.home, backupsFolder, "*"+backupExt+partExt))
+	for _, name := range all {
+		os.Remove(name)
+	}
+	unborn(filepath.Join(s.home, databaseFolder))
 }
 
 // listed refuses tables without the MANIFEST that lists them: Badger would remove
@@ -326,6 +340,9 @@ func (s *Store) commit(puts, more map[string][]byte, dels []string) error {
 func (s *Store) badger(what string, err error) error {
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
 		return fmt.Errorf("store: %s: %w", what, ErrHeld)
+	}
+	if strings.Contains(err.Error(), "external magic number doesn't match") {
+		return fmt.Errorf("store: %s: %w", what, ErrNewer)
 	}
 	if said := s.log.take(); said != "" {
 		return fmt.Errorf("store: %s: %w (%s)", what, err, said)

@@ -106,22 +106,26 @@ func (c *damageCase) name() string {
 	return strings.ReplaceAll(fmt.Sprintf("%d %s %s %s", c.n, c.shape.name, c.file, c.way.name), "/", "|")
 }
 
-// harm damages the copy; false: nothing came of it, as of the zeroing of zeros.
-func (c *damageCase) harm(t *testing.T, home string) (before []byte, done bool) {
+// harm damages the copy and returns what was there.
+func (c *damageCase) harm(t *testing.T, home string) []byte {
 	path := filepath.Join(home, c.file)
-	used := usedBytes(t, path)
-	if used == 0 && c.way.name != "remove" {
-		c.way = ways[9] // there is nothing else to do to an empty file
-	}
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.way.do(c.r, path, used); err != nil {
-		t.Fatal(err)
+	for {
+		used := usedBytes(t, path)
+		if used == 0 && c.way.name != "remove" {
+			c.way = ways[9] // there is nothing else to do to an empty file
+		}
+		if err := c.way.do(c.r, path, used); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			return before
+		}
+		c.way = ways[c.r.IntN(len(ways))] // zeros were zeroed
 	}
-	after, err := os.ReadFile(path)
-	return before, err != nil || !bytes.Equal(before, after)
 }
 
 // run does to a damaged store what the program does.
@@ -130,10 +134,7 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 	copied(t, c.shape.home, home)
 	var before []byte
 	if c.file != "" {
-		var done bool
-		if before, done = c.harm(t, home); !done {
-			t.Logf("the file is as it was")
-		}
+		before = c.harm(t, home)
 	}
 	is := sums(t, home)
 	found, _, err, died := inChild(t, "check", home)
@@ -142,6 +143,7 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 	}
 	grave := slices.ContainsFunc(found, func(d Damage) bool { return d.Grave })
 	if c.died = died != ""; c.died { // what the program says where its child dies
+		t.Logf("the check died: %s", died)
 		found, grave = append(found, Damage{File: databaseFolder, Index: -1, Kind: "the check died: " + died, Grave: true}), true
 		leftovers, _ := filepath.Glob(filepath.Join(home, copyPrefix+"*"))
 		for _, name := range leftovers {

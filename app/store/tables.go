@@ -140,7 +140,7 @@ func copyDatabase(home string) (string, error) {
 	from := filepath.Join(home, databaseFolder)
 	all, err := os.ReadDir(from)
 	for _, d := range all {
-		if d.Name() == "LOCK" || err != nil || !d.Type().IsRegular() {
+		if d.Name() == "LOCK" || err != nil || !d.Type().IsRegular() || isUnborn(filepath.Join(from, d.Name())) {
 			continue
 		}
 		a, b := filepath.Join(from, d.Name()), filepath.Join(folder, d.Name())
@@ -154,6 +154,23 @@ func copyDatabase(home string) (string, error) {
 		return "", fmt.Errorf("store: check: %w", err)
 	}
 	return folder, nil
+}
+
+// isUnborn says that a file is a log that was cut off between its name and its
+// length. Nothing was ever in it, and Badger does not open with it.
+func isUnborn(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Size() == 0 && slices.Contains([]string{".mem", ".vlog"}, filepath.Ext(name))
+}
+
+// unborn removes such files.
+func unborn(folder string) {
+	all, _ := os.ReadDir(folder)
+	for _, d := range all {
+		if name := filepath.Join(folder, d.Name()); isUnborn(name) {
+			os.Remove(name)
+		}
+	}
 }
 
 // leftoverCopies removes what a check left that was killed.
