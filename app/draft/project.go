@@ -234,9 +234,9 @@ func (p *Project) apply(r Record) {
 func (p *Project) Clone() *Project {
 	q := *p
 	q.Outline.Sections = slices.Clone(p.Outline.Sections)
-	q.Sections = make([]Section, len(p.Sections))
-	for i := range p.Sections {
-		q.Sections[i] = p.Sections[i].clone()
+	q.Sections = slices.Clone(p.Sections)
+	for i := range q.Sections {
+		q.Sections[i] = q.Sections[i].clone()
 	}
 	q.Summary, q.Choices, q.Transcript, q.Steps = slices.Clone(p.Summary), slices.Clone(p.Choices), clone(p.Transcript), slices.Clone(p.Steps)
 	return &q

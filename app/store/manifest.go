@@ -180,7 +180,9 @@ func projectOf(m *manifest, get func(name string) ([]byte, error)) (*draft.Proje
 		return nil, err
 	}
 	p.Outline.Sections = plan.Plan
-	p.Sections = make([]draft.Section, len(plan.IDs))
+	if len(plan.IDs) > 0 {
+		p.Sections = make([]draft.Section, len(plan.IDs))
+	}
 	err := each(len(plan.IDs), func(i int) error {
 		p.Sections[i].ID = plan.IDs[i]
 		if _, ok := m.Parts[sectionPart(plan.IDs[i])]; !ok {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -107,8 +108,13 @@ func TestAnotherBadgerKeepsTheFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Badger == "" {
-		t.Skip("skipped: this build does not say which Badger it has")
+	g.Badger = "v4.9.6" // a test's build does not say which it has
+	b, err := json.Marshal(g.sealed())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(home, globalFile), b, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, now := range []string{g.Badger, "v9.9.9", "v9.9.9"} {
 		if err := s.keepForNewBadger(now); err != nil {
