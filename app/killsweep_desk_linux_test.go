@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -169,7 +170,7 @@ func (b *bench) settle() {
 	b.kept += b.acks
 	if found < b.acks {
 		b.lost += max(1, b.acks-max(found, 0))
-		b.t.Errorf("%d lines were acknowledged, %d given; the journal is as after %d of them", b.acks, b.given, found)
+		b.t.Errorf("%d lines were acknowledged, %d given; the journal is as after %d of them: given\n%s\nit is\n%s\nwant\n%s", b.acks, b.given, found, bytes.Join(b.lines[:b.given], nil), is, likeness(p))
 	}
 	b.was, b.lines, b.given, b.acks = now, nil, 0, 0
 }

@@ -215,9 +215,10 @@ func (s *sweep) restoring(n int) {
 		}
 		is := s.state(s.home)
 		switch {
+		case killed && maps.Equal(is, was):
 		case maps.Equal(is, states[to]):
 			s.isAside(was)
-		case !killed || !maps.Equal(is, was):
+		default:
 			s.lost++
 			s.t.Errorf("the store holds the projects %v, neither those before nor those of the backup", slices.Sorted(maps.Keys(is)))
 		}

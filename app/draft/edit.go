@@ -150,7 +150,7 @@ func (p *Project) fits(r Record) error {
 			return fmt.Errorf("there is no section with the id %d", r.Section.ID)
 		}
 	case Snapshot:
-		if r.Project == nil || len(r.Project.Sections) != len(r.Project.Outline.Sections) {
+		if r.Project == nil || len(r.Project.Sections) > 0 && len(r.Project.Sections) != len(r.Project.Outline.Sections) {
 			return fmt.Errorf("it holds no project")
 		}
 	}

@@ -162,7 +162,9 @@ func (p *Project) apply(r Record) {
 	case Think:
 		p.Thinking += r.Text
 	case planned:
-		p.Outline = Outline(r)
+		if p.Outline = Outline(r); len(p.Sections) != len(r.Sections) {
+			p.Sections = nil // of a plan that is made anew
+		}
 	case Outline:
 		p.Outline = r
 		p.Sections = make([]Section, len(r.Sections))
@@ -218,6 +220,7 @@ func (p *Project) apply(r Record) {
 		p.Transcript = append(p.Transcript, r.Tokens...)
 		p.spend(r.Cost)
 	case Compacted:
+		p.endTurns() // of a section that another was put before
 		p.Transcript, p.Bare, p.Stale = r.Tokens, r.Bare, false
 		p.Compactions++
 		p.Notes, p.Summary = r.Notes, r.Summary
@@ -251,6 +254,12 @@ func (s Section) clone() Section {
 // what an open turn had not finished.
 func (p *Project) forget() {
 	p.Transcript, p.Bare = nil, false
+	p.endTurns()
+}
+
+// endTurns ends turns that cannot go on without their transcript, and takes back
+// what they had not finished.
+func (p *Project) endTurns() {
 	for i := range p.Sections {
 		s := &p.Sections[i]
 		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {

@@ -76,6 +76,13 @@ func (r *run) compact(k int) error {
 	if len(ids)+asideRoom+200 > r.info.Context {
 		return fmt.Errorf("draft: the request, the style notes and the outline do not fit a context of %d tokens; ask for a larger one or shorten them", r.info.Context)
 	}
+	for i, s := range p.Sections { // a turn that is open elsewhere ends with its transcript
+		if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
+			if err := r.cutTo(i, min(len(s.Text), s.Turns[n-1].Bytes)); err != nil {
+				return err
+			}
+		}
+	}
 	r.fresh = p.Compactions > 0
 	return r.commit(Compacted{Tokens: ids, Bare: tail == "", Notes: notes, Summary: summary, Cost: r.takeCost()})
 }

@@ -106,6 +106,44 @@ func TestResumedDraftIsTheSame(t *testing.T) {
 	}
 }
 
+// A draft that was cut anywhere and then changed by the writer goes on from what
+// the writer made of it.
+func TestAnEditedDraftGoesOn(t *testing.T) {
+	first := plannedDraft(5, 220)
+	m := newToy()
+	m.context = 1200
+	_, records, _ := write(t, m, first)
+	const mine = "Here stand words that no model wrote."
+	for cut := len(first); cut < len(records); cut += 17 {
+		p, err := Extend(nil, records[:cut]...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var edits []Record
+		if s := p.Sections[0]; len(s.Paragraphs) > 0 {
+			edits = append(edits, Edit{Section: s.ID, Cut: 1, Put: []Paragraph{{Text: mine}}, Why: "typed"})
+		}
+		edits = append(edits,
+			Place{At: 1, Sections: []Whole{{Plan: SectionPlan{Title: "A new one", Point: "It was asked for later.", Beats: []string{"first", "then"}, Words: 150}}}},
+			Move{From: 5, To: 4}, Line{Section: p.Sections[2].ID, Plan: SectionPlan{Title: "Renamed", Beats: []string{"only"}, Words: 120}}, Undo{}, Redo{})
+		changed, _, events := write(t, m, throughJSON(t, append(records[:cut:cut], edits...)))
+		if len(edits) > 5 && !strings.HasPrefix(changed.Sections[0].Text, mine) {
+			t.Fatalf("cut after record %d: the first section is %.80q", cut, changed.Sections[0].Text)
+		}
+		if changed.Outline.Sections[1].Title != "A new one" || len(changed.Sections) != 6 {
+			t.Fatalf("cut after record %d: the outline is %+v", cut, changed.Outline)
+		}
+		for i, s := range changed.Sections {
+			if !s.Done || CountWords(s.Text) < 50 {
+				t.Fatalf("cut after record %d: section %d of %d words, done %v", cut, i, CountWords(s.Text), s.Done)
+			}
+		}
+		if _, ok := events[len(events)-1].(Finished); !ok {
+			t.Fatalf("cut after record %d: it ends with %T", cut, events[len(events)-1])
+		}
+	}
+}
+
 func throughJSON(t *testing.T, records []Record) []Record {
 	t.Helper()
 	var out []Record

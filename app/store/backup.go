@@ -220,6 +220,11 @@ func (s *Store) BackupDue(always bool) error {
 	if s.db == nil {
 		return nil
 	}
+	for _, b := range s.open2() { // what waits to be committed is a change too
+		if err := b.Save(); err != nil {
+			return err
+		}
+	}
 	now := s.now()
 	today := now.Format("2006-01-02")
 	all := s.Backups()
@@ -230,16 +235,22 @@ func (s *Store) BackupDue(always bool) error {
 	if has && (!always || !changed) || !changed && len(all) > 0 || len(s.global.Projects) == 0 {
 		return nil
 	}
+	s.mark(false) // before, since others may write meanwhile
 	if _, err := s.backup(today); err != nil {
+		s.mark(true)
 		return err
 	}
-	s.mu.Lock()
-	s.changed = false
-	s.mu.Unlock()
 	for _, b := range spare(s.Backups()) {
 		os.Remove(b.Name)
 	}
 	return s.trim()
+}
+
+// mark says whether anything changed since the last backup.
+func (s *Store) mark(changed bool) {
+	s.mu.Lock()
+	s.changed = changed
+	s.mu.Unlock()
 }
 
 // longJournal is a journal that begins anew after a backup: what it told before

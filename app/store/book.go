@@ -146,7 +146,7 @@ func (s *Store) load(id string, m *manifest) (*draft.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Seq != m.Seq || len(p.Sections) != len(m.Sections) || len(p.Outline.Sections) != len(p.Sections) {
+	if p.Seq != m.Seq || len(p.Sections) != len(m.Sections) || len(p.Sections) > 0 && len(p.Outline.Sections) != len(p.Sections) {
 		return nil, fmt.Errorf("store: project %s is not what its manifest lists", id)
 	}
 	return p, nil
@@ -279,6 +279,13 @@ func (b *Book) touch(r draft.Record) {
 		index(r.Index)
 	case draft.SectionDone:
 		index(r.Index)
+	case draft.Compacted: // it ends turns that are open elsewhere
+		b.dirty[partPlan] = true
+		for i, s := range b.p.Sections {
+			if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
+				index(i)
+			}
+		}
 	case draft.Edit:
 		b.dirty[sectionPart(r.Section)] = true
 		steps()

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"unicode/utf8"
+
+	"longhand/app/draft"
 )
 
 // journal reads a project's journal, sum by sum.
@@ -30,7 +32,7 @@ func (c *checker) journal(id string) error {
 	end := good(b)
 	known := m == nil || m.Mark.Bytes == 0 || int64(end) >= m.Mark.Bytes && markAt(b, m.Mark)
 	switch {
-	case end == len(b) && known:
+	case end == len(b) && (known || begunAnew(b, m)):
 		return nil
 	case !known:
 		d.Kind, d.Mended = "damaged", "the database has what it held up to the last save"
@@ -46,6 +48,15 @@ func (c *checker) journal(id string) error {
 		}
 	}
 	return c.yield(d)
+}
+
+// begunAnew says that a journal tells from its first record on all that the
+// database has, which was cut off before it heard of that journal.
+func begunAnew(b []byte, m *manifest) bool {
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	r, err := draft.Unmarshal(line)
+	first, ok := r.(draft.Snapshot)
+	return err == nil && ok && first.Project != nil && first.Project.Seq >= m.Seq
 }
 
 // markAt says that the journal b has the mark.

@@ -172,7 +172,7 @@ func (c *checker) older(id string, m *manifest) (bool, error) {
 
 // sectionOf is the section that a part belongs to; 0: none.
 func sectionOf(part string) (id int) {
-	if part[0] == 's' || part[0] == 'h' {
+	if part != "" && (part[0] == 's' || part[0] == 'h') {
 		id, _ = strconv.Atoi(part[1:]) // of the head there is none
 	}
 	return id
@@ -189,7 +189,7 @@ func (m *manifest) section(id int) (section int, title string, index int) {
 
 func describe(name string) string {
 	switch {
-	case name == partHead, name == partMind:
+	case name == partHead, name == partMind, name == "":
 		return "the head"
 	case name == partPlan:
 		return "the outline"

@@ -24,6 +24,7 @@ const (
 	envelopeFormat = 1
 	sumBytes       = 12
 	mostPlain      = 1 << 30
+	mostRatio      = 1 << 16 // of plain text to payload: zstd cannot do half of that
 )
 
 // kind says what a value holds.
@@ -42,8 +43,8 @@ var errEnvelope = errors.New("the value is damaged")
 // The coder is used with EncodeAll and DecodeAll alone, which any goroutine may.
 // A small window: the values are small, and each coder would hold eight megabytes.
 var (
-	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
-	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(mostPlain))
+	packer, _   = zstd.NewWriter(nil, zstd.WithZeroFrames(true), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	unpacker, _ = zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(mostPlain))
 )
 
 // wrap puts plain into an envelope. sum names what is in it.
@@ -77,10 +78,10 @@ func unwrap(key string, k kind, value []byte) (plain []byte, sum string, err err
 	}
 	s, payload := value[head+n:head+n+sumBytes], value[head+n+sumBytes:]
 	var h zstd.Header
-	if h.Decode(payload) != nil || h.HasFCS && h.FrameContentSize != length {
+	if h.Decode(payload) != nil || h.HasFCS && h.FrameContentSize != length || length > mostRatio*uint64(len(payload)) {
 		return nil, "", errEnvelope // before so much memory is asked for
 	}
-	if plain, err = unpacker.DecodeAll(payload, nil); err != nil || uint64(len(plain)) != length || !bytes.Equal(s, sumOf(key, k, plain)) {
+	if plain, err = unpacker.DecodeAll(payload, make([]byte, 0, length)); err != nil || uint64(len(plain)) != length || !bytes.Equal(s, sumOf(key, k, plain)) {
 		return nil, "", errEnvelope
 	}
 	return plain, base64.RawURLEncoding.EncodeToString(s), nil

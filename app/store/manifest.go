@@ -239,7 +239,10 @@ func each(n int, do func(int) error) error {
 func (m *manifest) names(kind byte) []string {
 	var out []string
 	for name := range m.Parts {
-		if _, err := strconv.Atoi(name[1:]); err == nil && name[0] == kind {
+		if name == "" || name[0] != kind {
+			continue
+		}
+		if _, err := strconv.Atoi(name[1:]); err == nil {
 			out = append(out, name)
 		}
 	}

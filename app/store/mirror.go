@@ -327,7 +327,7 @@ func (b *Book) readMirrored(p *draft.Project, l mirrorSection) (changed bool, er
 		_, err := putAside(name)
 		return false, err
 	}
-	_, text, _ := parse(string(raw))
+	_, text, _ := parseAs(l.Plan.Title, p.Sections[k].Text, string(raw))
 	here := !slices.Contains(l.Sums, mine)
 	switch {
 	case strings.TrimSpace(text) == strings.TrimSpace(p.Sections[k].Text) && here, strings.TrimSpace(text) == "" && p.Sections[k].Text != "":
@@ -355,14 +355,14 @@ func shrunk(was, is string) bool { return draft.CountWords(is)*2 < draft.CountWo
 
 // takeOutside makes section k what another program made of its file.
 func (b *Book) takeOutside(p *draft.Project, k int, file string) error {
-	title, text, headed := parse(file)
+	title, text, headed := parseAs(p.Outline.Sections[k].Title, p.Sections[k].Text, file)
 	if edit, changed := p.Sections[k].Change(text, draft.Human, "outside"); changed {
 		if err := b.Append(edit); err != nil {
 			return err
 		}
 	}
 	plan := p.Outline.Sections[k]
-	if !headed || title == strings.TrimSpace(plan.Title) {
+	if !headed || title == heading(plan.Title) {
 		return nil
 	}
 	plan.Title = title

@@ -67,7 +67,7 @@ func (b *Book) fromMirrored(k int, l mirrorSection) error {
 		b.s.notice(told)
 		return err
 	}
-	_, text, _ := parse(string(raw))
+	_, text, _ := parseAs(l.Plan.Title, "", string(raw))
 	switch {
 	case at < 0:
 		b.s.notice(told)
@@ -155,7 +155,10 @@ func (b *Book) keepOutside() error {
 		}
 		k := p.Find(l.ID)
 		told := Damage{Project: b.id, Section: l.ID, Index: k, Title: l.Plan.Title, File: l.File}
-		_, text, _ := parse(string(raw))
+		text := ""
+		if k >= 0 {
+			_, text, _ = parseAs(l.Plan.Title, p.Sections[k].Text, string(raw))
+		}
 		switch {
 		case k < 0 || !isText(raw):
 			aside, err := putAside(name)

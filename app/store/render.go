@@ -10,13 +10,26 @@ import (
 // text.
 func render(title, text string) string {
 	out := ""
-	if title = strings.TrimSpace(title); title != "" {
+	if title = heading(title); title != "" {
 		out = "# " + title + "\n\n"
 	}
 	if text = strings.TrimRight(text, " \t\r\n"); text != "" {
 		out += text + "\n"
 	}
 	return out
+}
+
+// heading is a title as it stands in a file: in one line.
+func heading(title string) string { return strings.Join(strings.Fields(title), " ") }
+
+// parseAs takes a file apart that was written under a title, with a text, or "" if
+// that is not known. What was written without a title may begin with a heading
+// that is none of ours.
+func parseAs(title, text, file string) (now, body string, headed bool) {
+	if text = strings.TrimLeft(text, "\n"); heading(title) == "" && (text == "" || strings.HasPrefix(text, "# ")) {
+		return "", strings.Trim(canonical(file), "\n"), false
+	}
+	return parse(file)
 }
 
 // parse takes a file of the mirror apart again; headed says whether it has a

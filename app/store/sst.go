@@ -27,7 +27,7 @@ type badTable struct {
 	name   string
 	why    string
 	gone   bool
-	opens  bool       // Badger survives to open it
+	opens  bool       // Badger survives to open and read it
 	known  bool       // its index is sound: what follows holds
 	bad    []keyRange // the keys of the damaged blocks
 	newest uint64     // version in it
@@ -57,7 +57,7 @@ func (t badTable) hides(key string, version uint64) bool {
 }
 
 // readTable reads a table, block by block.
-func readTable(path string) (t badTable, sound bool) {
+func readTable(path string) (t badTable, whole bool) {
 	t.name = filepath.Base(path)
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func readTable(path string) (t badTable, sound bool) {
 	}
 	defer func() {
 		if p := recover(); p != nil { // an index with a right sum that is none
-			t.why, t.known, t.opens, sound = "its index cannot be read", false, false, false
+			t.why, t.known, t.opens, whole = "its index cannot be read", false, false, false
 		}
 	}()
 	t.known, t.newest, t.filter = true, index.MaxVersion(), y.Filter(index.BloomFilterBytes())
@@ -82,9 +82,11 @@ func readTable(path string) (t badTable, sound bool) {
 	for i := range index.OffsetsLength() {
 		var at, next fb.BlockOffset
 		index.Offsets(&at, i)
-		if soundBlock(b, int(at.Offset()), int(at.Len())) {
+		is := lookAt(b, int(at.Offset()), int(at.Len()))
+		if is == sound {
 			continue
 		}
+		t.opens = t.opens && is != deadly
 		r := keyRange{first: bytes.Clone(y.ParseKey(at.KeyBytes()))}
 		if index.Offsets(&next, i+1) {
 			r.last = bytes.Clone(y.ParseKey(next.KeyBytes()))
@@ -128,24 +130,41 @@ func cutLength(b []byte) (rest, piece []byte, ok bool) {
 	return b[:end-int(n)], b[end-int(n) : end], true
 }
 
+// How a block is.
+type block int
+
+const (
+	sound block = iota
+	damaged
+	deadly // damaged so that Badger does not survive to read it
+)
+
 // mostBlock bounds what a damaged length can ask for: a block holds one value at
 // least, and values have less than a megabyte.
 const mostBlock = 32 << 20
 
-func soundBlock(b []byte, at, n int) bool {
+func lookAt(b []byte, at, n int) block {
 	if at < 0 || n < 0 || at > len(b) || n > len(b)-at {
-		return false
+		return damaged
 	}
 	raw := b[at : at+n]
-	if size, err := snappy.DecodedLen(raw); err != nil || size > mostBlock {
-		return false
+	if size, err := snappy.DecodedLen(raw); err == nil && size > mostBlock {
+		return deadly
 	}
 	plain, err := snappy.Decode(nil, raw)
 	if err != nil {
-		return false
+		return damaged
 	}
 	body, sum, ok := cutLength(plain)
-	return ok && sumIs(body, sum)
+	switch {
+	case ok && len(body) >= 4 && sumIs(body, sum):
+		return sound
+	case !ok && len(plain) >= 4 && uint64(binary.BigEndian.Uint32(plain[len(plain)-4:])) > uint64(len(plain)): // Badger sees that the sum is too long, and
+		return damaged
+	case len(body) < 4 || uint64(binary.BigEndian.Uint32(body[len(body)-4:]))*4 > uint64(len(body)-4): // not whether the entries do
+		return deadly
+	}
+	return damaged
 }
 
 // sumIs compares bytes with a sum as Badger writes it: a message of Protocol

@@ -81,7 +81,7 @@ func inChild(t testing.TB, what, home string) (found []Damage, st *state, err er
 		var s said
 		if e := in.Decode(&s); errors.Is(e, io.EOF) || e != nil || s.Done {
 			if !s.Done || end != nil {
-				died = fmt.Sprintf("%v: %s", end, firstLine(errs.String()))
+				died = fmt.Sprintf("%v: %s", end, errs.String())
 			}
 			return found, st, err, died
 		}

@@ -48,8 +48,8 @@ func listTables(folder string) (l listing, err error) {
 	for _, id := range slices.Sorted(maps.Keys(m.Tables)) {
 		name := table.IDToFilename(id)
 		listed[name] = true
-		t, sound := readTable(filepath.Join(folder, name))
-		if sound {
+		t, whole := readTable(filepath.Join(folder, name))
+		if whole {
 			continue
 		}
 		if t.gone {
@@ -95,7 +95,7 @@ func (l listing) drop(folder string) error {
 // versionsIn are the keys of a table that fits its sums, each with its newest
 // version; of one that does not there are none.
 func versionsIn(path string) (map[string]uint64, error) {
-	if _, sound := readTable(path); !sound {
+	if _, whole := readTable(path); !whole {
 		return nil, nil
 	}
 	f, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
