@@ -199,7 +199,7 @@ func (p *Project) alter(r Record) Record {
 	case Become:
 		k := p.Find(r.Section.ID)
 		was := p.Sections[k]
-		p.Sections[k] = r.Section
+		p.Sections[k] = r.Section.clone() // the record is a step of other copies of the project too
 		p.Sections[k].close()
 		p.Stale, p.Done = true, p.Done && r.Section.Done
 		return Become{was}
@@ -231,6 +231,7 @@ func (s *Section) close() {
 
 // place and take keep the outline's lines and the sections side by side.
 func (p *Project) place(at int, w Whole) {
+	w.Section = w.Section.clone()
 	if w.Section.ID == 0 {
 		w.Section.ID = p.newID()
 		put := w.Section.Paragraphs

@@ -199,6 +199,9 @@ func readList(folder string) (mirror, error) {
 	if len(m.Sections) > 0 && m.ID == "" {
 		return mirror{}, fmt.Errorf("store: %s: it names no project", mirrorList)
 	}
+	if i := slices.IndexFunc(m.Sections, func(l mirrorSection) bool { return l.File == "" || l.File != filepath.Base(l.File) }); i >= 0 {
+		return mirror{}, fmt.Errorf("store: %s: section %d has no file of its own", mirrorList, m.Sections[i].ID)
+	}
 	return m, nil
 }
 

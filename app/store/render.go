@@ -46,8 +46,10 @@ func parse(file string) (title, text string, headed bool) {
 // canonical is a file without what editors do on their own: line ends, a mark of
 // the encoding, blanks and lines at the end.
 func canonical(file string) string {
-	file = strings.TrimPrefix(file, "\uFEFF")
-	file = strings.ReplaceAll(file, "\r\n", "\n")
+	file = strings.TrimLeft(file, "\uFEFF")
+	for strings.Contains(file, "\r\n") { // what is canonical stays so
+		file = strings.ReplaceAll(file, "\r\n", "\n")
+	}
 	file = strings.TrimRight(file, " \t\r\n")
 	if file != "" {
 		file += "\n"

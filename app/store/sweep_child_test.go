@@ -72,7 +72,7 @@ func child(what, home string) int {
 func inChild(t testing.TB, what, home string) (found []Damage, st *state, err error, died string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+what, homeEnv+"="+home)
+	cmd.Env = append(os.Environ(), childEnv+"="+what, homeEnv+"="+home, "GORACE=atexit_sleep_ms=0") // a race detector waits a second at the end
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	end := cmd.Run()

@@ -42,6 +42,9 @@ func (c *damageCase) places(t *testing.T, found []Damage) {
 	}
 	if c.kind == "table" && len(found) > 0 {
 		c.place = c.placed(found, sections)
+		if strings.HasPrefix(c.place, "lost") {
+			t.Logf("%s: %v: holds %v", c.place, found, c.shape.owners[filepath.Base(c.file)])
+		}
 	}
 }
 
@@ -58,6 +61,8 @@ func (c *damageCase) placed(found []Damage, sections int) string {
 		return "named with sections"
 	case slices.ContainsFunc(found, func(d Damage) bool { return d.Project != "" }):
 		return "named with the project"
+	case has && !strings.HasPrefix(c.way.name, "flip") && c.way.name != "zero range": // of which a part may be hit that is used no more
+		return "lost, and named by the file alone"
 	case has:
 		return "named by the file alone"
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
 	"github.com/dgraph-io/ristretto/v2/z"
+
+	"longhand/app/draft"
 )
 
 // shape is a home folder in one of the states that the program leaves it in.
@@ -54,6 +57,11 @@ func shapes(t testing.TB, seed uint64, large int) []*shape {
 	a := newAuthor(t, s, r)
 	a.write("p1", 6+large, 4+large/2, 14, false)
 	a.write("p2", 6, 6, 10, true)
+	if large > 0 { // a value that goes to the value log, as nothing does that a book has
+		b := a.begin("p5", 2, false)
+		a.do(b, draft.Edit{Section: b.Project().Sections[0].ID, Put: []draft.Paragraph{{Text: base64.StdEncoding.EncodeToString(garbage(r, 1500<<10))}}, Why: "import"})
+		a.must(b.Save())
+	}
 	a.must(s.Set("theme", "dark"))
 	a.must(s.PutRun(Run{ID: "r1", Folder: "/runs/r1", Job: json.RawMessage(`{"steps":3}`), Status: "done", Started: a.clock, Updated: a.clock}))
 	a.must(s.BackupDue(false))
