@@ -18,21 +18,36 @@ import (
 // be written, projects are read and written by their journals alone; the store
 // takes that in when it is opened next.
 func (e *env) books() (*store.Store, error) {
+	s, fresh, err := e.openBooks()
+	if fresh {
+		e.mention(s.Notices())
+	}
+	return s, err
+}
+
+func (e *env) openBooks() (s *store.Store, fresh bool, err error) {
 	e.opening.Lock() // the window asks from several goroutines
 	defer e.opening.Unlock()
 	if e.opened != nil {
-		return e.opened, nil
+		return e.opened, false, nil
 	}
-	s, err := store.Open(e.home, func() error { return grave(e.checked(false)) })
+	s, err = store.Open(e.home, func() error { return grave(e.checked(false)) })
 	if errors.Is(err, store.ErrHeld) {
 		s, err = store.Beside(e.home), nil
 	}
 	if err != nil {
-		return nil, storeHint(err)
+		return nil, false, storeHint(err)
 	}
 	e.opened = s
-	e.mention(s.Notices())
-	return s, nil
+	return s, true, nil
+}
+
+// besides reads and writes by the journals alone from now on.
+func (e *env) besides() *store.Store {
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	e.opened = store.Beside(e.home)
+	return e.opened
 }
 
 // look opens the store for looking: where it is damaged, the disk full or not to
@@ -41,8 +56,7 @@ func (e *env) look() (*store.Store, error) {
 	s, err := e.books()
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrReadOnly) {
 		fmt.Fprintln(e.stderr, "note: this is what the journals hold:", plain(err))
-		e.opened = store.Beside(e.home)
-		return e.opened, nil
+		return e.besides(), nil
 	}
 	return s, err
 }
@@ -50,11 +64,13 @@ func (e *env) look() (*store.Store, error) {
 // closeBooks closes the store, after the day's backup. A backup that cannot be
 // made is said; it does not make what was done fail.
 func (e *env) closeBooks(always bool) error {
+	e.opening.Lock()
 	s := e.opened
+	e.opened = nil
+	e.opening.Unlock()
 	if s == nil {
 		return nil
 	}
-	e.opened = nil
 	if err := s.BackupDue(always); err != nil {
 		fmt.Fprintln(e.stderr, "longhand: no backup was made:", plain(err))
 	}
@@ -154,7 +170,7 @@ func (e *env) checked(deep bool) ([]store.Damage, error) {
 	if deep {
 		args = append(args, "--deep")
 	}
-	cmd := exec.CommandContext(e.ctx, childBinary(), args...)
+	cmd := exec.Command(childBinary(), args...) // it takes moments, also where the program is being ended
 	cmd.Env = append(os.Environ(), "LONGHAND_HOME="+e.home)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
@@ -180,9 +196,6 @@ func (e *env) checked(deep bool) ([]store.Damage, error) {
 		}
 	}
 	err = cmd.Wait()
-	if e.ctx.Err() != nil {
-		return nil, e.ctx.Err()
-	}
 	if err == nil && done {
 		return all, nil
 	}

@@ -69,7 +69,7 @@ func recordsOf(id string, m script.Manuscript) []draft.Record {
 	}
 	return []draft.Record{
 		draft.Started{ID: id, Target: words}, draft.Request{Prompt: m.Title, Words: words}, draft.Title{Title: m.Title},
-		draft.PlanDone{Target: words}, draft.Place{Sections: all}, draft.Finished{ID: id, Words: words, Target: words, Sections: len(all), Flags: []string{}},
+		draft.PlanDone{Target: words}, draft.Place{Sections: all, Final: true}, draft.Finished{ID: id, Words: words, Target: words, Sections: len(all), Flags: []string{}},
 	}
 }
 

@@ -70,28 +70,18 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 	if err != nil {
 		return err
 	}
-	first := []draft.Record{started}
+	if log, err = e.begun(j, started, log); err != nil {
+		return err
+	}
 	if !started.Resumed {
-		first = append(first, draft.Request{Prompt: j.Prompt, Words: j.Words, Language: j.Language, Style: j.Style, OnePass: j.OnePass, Free: j.Free, Heat: j.Temperature})
-		if j.Outline != nil {
-			first = append(first, *j.Outline, draft.PlanDone{Target: j.Outline.Words()})
-		}
-	}
-	if log == nil {
-		s, err := e.books()
-		if err != nil {
-			return err
-		}
-		if log, err = s.Create(started.ID, first...); err != nil {
-			return storeHint(err)
-		}
 		defer func() { err = errors.Join(err, log.Close()) }()
-	} else if err := appendAll(log, first); err != nil {
+	}
+	hand, err := log.Hand()
+	if err != nil {
 		return err
 	}
-	if p, err = draft.Extend(p, first...); err != nil {
-		return err
-	}
+	defer hand.Close()
+	p = log.Project()
 	if j.Begun != nil {
 		j.Begun(p)
 	}
@@ -108,7 +98,7 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 	if j.Outline != nil && !started.Resumed && !yield(*j.Outline, nil) {
 		return nil
 	}
-	w := &draft.Writer{Engine: gen, Log: log, PlanOnly: j.PlanOnly}
+	w := &draft.Writer{Engine: gen, Log: hand, PlanOnly: j.PlanOnly}
 	for ev, err := range w.Write(ctx, p) {
 		if errors.Is(err, engine.ErrContextFull) {
 			return hinted{err, "the request does not fit: shorten it, or give more room with --ctx"}
@@ -121,6 +111,25 @@ func (e *env) runJob(ctx context.Context, j job, yield func(draft.Event, error) 
 		}
 	}
 	return nil
+}
+
+// begun puts the first records of a run on disk, into the draft that goes on or
+// into a new one.
+func (e *env) begun(j job, started draft.Started, log *store.Book) (*store.Book, error) {
+	first := []draft.Record{started}
+	if started.Resumed {
+		return log, appendAll(log, first)
+	}
+	first = append(first, draft.Request{Prompt: j.Prompt, Words: j.Words, Language: j.Language, Style: j.Style, OnePass: j.OnePass, Free: j.Free, Heat: j.Temperature})
+	if j.Outline != nil {
+		first = append(first, *j.Outline, draft.PlanDone{Target: j.Outline.Words()})
+	}
+	s, err := e.books()
+	if err != nil {
+		return nil, err
+	}
+	log, err = s.Create(started.ID, first...)
+	return log, storeHint(err)
 }
 
 func appendAll(log draft.Log, records []draft.Record) error {

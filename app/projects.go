@@ -252,7 +252,7 @@ func (c *projectsEditCmd) run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := e.line("opened", seqLine{b.Project().Seq}); err != nil {
+	if err := e.line("opened", seqLine{b.Seq()}); err != nil {
 		return err
 	}
 	in := json.NewDecoder(e.stdin)

@@ -51,9 +51,17 @@ func (c *projectsBackupCmd) run(e *env) error {
 func (e *env) whole() (*store.Store, error) {
 	s, err := e.books()
 	if err == nil && !s.Whole() {
-		return nil, hinted{store.ErrHeld, "close the other one, or wait until it is done"}
+		return nil, heldHint(store.ErrHeld)
 	}
 	return s, err
+}
+
+// heldHint says what to do about a store that another Longhand has open.
+func heldHint(err error) error {
+	if errors.Is(err, store.ErrHeld) {
+		return hinted{err, "close the other one, or wait until it is done"}
+	}
+	return storeHint(err)
 }
 
 type projectsRestoreCmd struct {
@@ -65,11 +73,8 @@ func (c *projectsRestoreCmd) Run(e *env) error { return c.end(e, c.run(e)) }
 
 func (c *projectsRestoreCmd) run(e *env) error {
 	aside, err := store.Restore(e.home, c.File)
-	if errors.Is(err, store.ErrHeld) {
-		return hinted{err, "close the other one, or wait until it is done"}
-	}
 	if err != nil {
-		return err
+		return heldHint(err)
 	}
 	return e.replaced(c.JSON, aside)
 }
@@ -171,7 +176,12 @@ type projectsCheckCmd struct {
 func (c *projectsCheckCmd) Run(e *env) error { return c.end(e, c.run(e)) }
 
 func (c *projectsCheckCmd) run(e *env) error {
+	release, err := store.Hold(e.home) // what is written meanwhile would look like damage
+	if err != nil {
+		return heldHint(err)
+	}
 	found, err := e.checked(true)
+	release()
 	if err != nil {
 		return err
 	}

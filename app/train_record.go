@@ -25,8 +25,9 @@ func (e *env) recorded(ctx context.Context, j rl.Job, events iter.Seq2[rl.Event,
 		}
 		r := store.Run{ID: filepath.Base(j.Out) + "-" + newID(), Folder: j.Out, Job: job, Status: store.Running, PID: os.Getpid(), Started: time.Now().UTC()}
 		for _, old := range e.runs() {
-			if old.Folder == j.Out && j.Resume {
+			if old.Folder == j.Out && j.Resume { // the newest
 				r.ID, r.Started = old.ID, old.Started
+				break
 			}
 		}
 		e.keepRun(r)

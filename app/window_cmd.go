@@ -43,12 +43,14 @@ func (windowCmd) Run(e *env) error {
 		w.mended(early)
 	}
 	defer e.listen(func() { screen.show(w.win.RequestFocus) })()
-	go e.backUpDaily(ctx)
+	backedUp := make(chan struct{})
+	go func() { defer close(backedUp); e.backUpDaily(ctx) }()
 	err = runApp(a, w.win)
 	close(gone)
 	cancel()
 	w.wait(5 * time.Second)
-	e.tell = nil
+	<-backedUp
+	e.tell = nil // nobody sees the window any more
 	if e := e.closeBooks(true); err == nil {
 		err = e
 	}

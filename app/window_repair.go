@@ -114,9 +114,7 @@ func shortly(d store.Damage) string {
 func (e *env) cure(_ context.Context, how string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if how == "" {
-			e.opening.Lock()
-			e.opened = store.Beside(e.home)
-			e.opening.Unlock()
+			e.besides()
 			yield("The texts are read from their journals. What you write now is taken into the library once it is repaired.", nil)
 			return
 		}

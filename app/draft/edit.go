@@ -25,6 +25,7 @@ type Edit struct {
 type Place struct {
 	At       int     `json:"at"`
 	Sections []Whole `json:"sections"`
+	Final    bool    `json:"final,omitempty"` // it is no step to be undone: a manuscript that is taken in
 }
 
 // Whole is a section with its line of the outline.
@@ -128,10 +129,15 @@ func (p *Project) fits(r Record) error {
 		if r.At < 0 || r.At > n {
 			return fmt.Errorf("place %d of %d", r.At, n)
 		}
+		if n != len(p.Outline.Sections) {
+			return fmt.Errorf("the outline is being made")
+		}
+		seen := map[int]bool{}
 		for _, w := range r.Sections {
-			if w.Section.ID != 0 && p.Find(w.Section.ID) >= 0 {
-				return fmt.Errorf("section %d is there already", w.Section.ID)
+			if id := w.Section.ID; id != 0 && (p.Find(id) >= 0 || seen[id]) {
+				return fmt.Errorf("section %d is there already", id)
 			}
+			seen[w.Section.ID] = true
 		}
 	case Remove:
 		if r.At < 0 || r.N < 0 || r.At > n || r.N > n-r.At {
@@ -164,8 +170,8 @@ func (p *Project) alter(r Record) Record {
 	case Edit:
 		return p.edit(r)
 	case Place:
-		for i, w := range r.Sections {
-			p.place(r.At+i, w)
+		p.place(r.At, r.Sections...)
+		for _, w := range r.Sections {
 			p.Done = p.Done && w.Section.Done
 		}
 		p.rearranged()
@@ -221,29 +227,39 @@ func (p *Project) edit(r Edit) Record {
 }
 
 // close ends the turn that is open: it would go on from a text that is not
-// there any more.
+// there any more. Its boundary says nothing now.
 func (s *Section) close() {
-	if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
+	if n := len(s.Turns); n > 0 {
 		s.Turns = slices.Clone(s.Turns)
-		s.Turns[n-1].Ended = "room"
+		s.Turns[n-1].Bytes = 0
+		if s.Turns[n-1].Ended == "" {
+			s.Turns[n-1].Ended = "room"
+		}
 	}
 }
 
 // place and take keep the outline's lines and the sections side by side.
-func (p *Project) place(at int, w Whole) {
-	w.Section = w.Section.clone()
-	if w.Section.ID == 0 {
-		w.Section.ID = p.newID()
-		put := w.Section.Paragraphs
-		w.Section.Paragraphs = nil
-		p.splice(&w.Section, 0, 0, put, Human)
+func (p *Project) place(at int, all ...Whole) {
+	plans, sections := make([]SectionPlan, len(all)), make([]Section, len(all))
+	for i, w := range all {
+		s := w.Section.clone()
+		if s.ID == 0 {
+			s.ID = p.newID()
+			put := s.Paragraphs
+			s.Paragraphs = nil
+			for i := range put {
+				put[i].ID = 0 // a copy's are another's
+			}
+			p.splice(&s, 0, 0, put, Human)
+		}
+		p.LastID = max(p.LastID, s.ID)
+		for _, q := range s.Paragraphs {
+			p.LastID = max(p.LastID, q.ID)
+		}
+		plans[i], sections[i] = w.Plan, s
 	}
-	p.LastID = max(p.LastID, w.Section.ID)
-	for _, q := range w.Section.Paragraphs {
-		p.LastID = max(p.LastID, q.ID)
-	}
-	p.Outline.Sections = slices.Insert(slices.Clone(p.Outline.Sections), at, w.Plan)
-	p.Sections = slices.Insert(p.Sections, at, w.Section)
+	p.Outline.Sections = slices.Insert(slices.Clone(p.Outline.Sections), at, plans...)
+	p.Sections = slices.Insert(p.Sections, at, sections...)
 	p.number()
 }
 

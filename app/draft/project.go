@@ -221,7 +221,7 @@ func (p *Project) apply(r Record) {
 		p.spend(r.Cost)
 	case Compacted:
 		p.endTurns() // of a section that another was put before
-		p.Transcript, p.Bare, p.Stale = r.Tokens, r.Bare, false
+		p.Transcript, p.Bare, p.Stale = clone(r.Tokens), r.Bare, false
 		p.Compactions++
 		p.Notes, p.Summary = r.Notes, r.Summary
 		p.spend(r.Cost)

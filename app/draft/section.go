@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,7 @@ func (r *run) section(k int) error {
 				return err
 			}
 		}
+		r.catchUp()
 		kind, beat, more := r.nextTurn(k)
 		if !more {
 			break
@@ -123,8 +125,12 @@ func (r *run) openTurn(k int, kind string, beat int) error {
 // closeSection cuts the section to its last whole sentence and says how it went.
 func (r *run) closeSection(k int) error {
 	s := &r.p.Sections[k]
-	if !r.p.Request.Free {
-		if err := r.cutTo(k, lastEnd(s.Text)); err != nil {
+	if !r.p.Request.Free && s.lastBy() == Model { // a person may end as they like
+		from := 0
+		if n := len(s.Turns); n > 0 && s.Turns[n-1].Bytes > 0 {
+			from = min(s.Turns[n-1].Start, len(s.Text)) // what stood before the last turn stays
+		}
+		if err := r.cutTo(k, max(from, lastEnd(s.Text))); err != nil {
 			return err
 		}
 	}
@@ -151,6 +157,16 @@ func (r *run) closeSection(k int) error {
 	flag("forced", float64(done.ForcedWords) > forcedIs*float64(words))
 	r.guard.finish(s.Text)
 	return r.commit(done)
+}
+
+// lastBy is who wrote the section's last words.
+func (s *Section) lastBy() Origin {
+	for _, p := range slices.Backward(s.Paragraphs) {
+		if n := len(p.Spans); n > 0 {
+			return p.Spans[n-1].By
+		}
+	}
+	return Model
 }
 
 // cutTo keeps the first n bytes of the section.

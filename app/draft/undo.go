@@ -106,7 +106,7 @@ func (p *Project) undoable(r Record) bool {
 		return true
 	}
 	back := p.alter(r)
-	if back != nil {
+	if placed, ok := r.(Place); back != nil && !(ok && placed.Final) {
 		p.push(r.event(), back)
 	}
 	return back != nil

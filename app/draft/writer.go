@@ -135,6 +135,20 @@ func (r *run) tellWhere() error {
 	return nil
 }
 
+// catchUp takes in what others did to the project meanwhile, where the log has
+// it. It is asked for between turns.
+func (r *run) catchUp() {
+	shared, ok := r.Log.(interface{ Others() []Record })
+	if !ok {
+		return
+	}
+	for _, rec := range shared.Others() {
+		if r.p.Check(rec) == nil {
+			r.p.apply(rec)
+		}
+	}
+}
+
 func (r *run) finish() error {
 	p := r.p
 	f := Finished{ID: p.ID, Words: p.Words(), Target: p.Target, Sections: len(p.Sections), PromptTokens: p.PromptTokens, Tokens: p.Tokens, Flags: []string{}}

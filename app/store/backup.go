@@ -35,7 +35,14 @@ const (
 
 // Backup writes a backup of everything to a file and restores it to prove it.
 func (s *Store) Backup(name string) error {
-	for _, b := range s.open2() {
+	s.backing.Lock()
+	defer s.backing.Unlock()
+	return s.proven(name)
+}
+
+// proven writes a backup that is there under its name once it was proven.
+func (s *Store) proven(name string) error {
+	for _, b := range s.allOpen() {
 		if err := b.Save(); err != nil {
 			return err
 		}
@@ -44,19 +51,29 @@ func (s *Store) Backup(name string) error {
 		return err
 	}
 	part := name + partExt
-	if err := s.writeBackup(part); err != nil {
-		os.Remove(part)
-		return err
+	holds, err := s.writeDigested(part)
+	if err == nil {
+		err = s.prove(part, holds)
 	}
-	if err := s.prove(part); err != nil {
-		os.Remove(part)
-		return err
+	if err == nil {
+		err = os.Rename(part, name)
 	}
-	if err := os.Rename(part, name); err != nil {
+	if err != nil {
+		os.Remove(part)
 		return fmt.Errorf("store: back up: %w", err)
 	}
 	syncFolder(filepath.Dir(name))
 	return nil
+}
+
+// writeDigested writes a backup and says what it should hold. Commits wait.
+func (s *Store) writeDigested(name string) (holds string, err error) {
+	s.commits.Lock()
+	defer s.commits.Unlock()
+	if err := s.writeBackup(name); err != nil {
+		return "", err
+	}
+	return s.digest()
 }
 
 func (s *Store) writeBackup(name string) error {
@@ -142,8 +159,8 @@ func verifyBackup(name string) error {
 	return nil
 }
 
-// prove restores a backup and compares it with the database, value by value.
-func (s *Store) prove(name string) error {
+// prove restores a backup and compares it with what it should hold.
+func (s *Store) prove(name, holds string) error {
 	folder, err := os.MkdirTemp(s.home, copyPrefix)
 	if err != nil {
 		return fmt.Errorf("store: back up: %w", err)
@@ -160,21 +177,18 @@ func (s *Store) prove(name string) error {
 	}
 	t := &Store{home: s.home, db: db}
 	defer db.Close()
-	here, err := s.digest()
-	if err != nil {
-		return err
-	}
 	there, err := t.digest()
 	if err != nil {
 		return fmt.Errorf("store: read the backup: %w", err)
 	}
-	if here != there {
+	if holds != there {
 		return errors.New("store: the backup does not hold what the database holds; it was not kept")
 	}
 	return nil
 }
 
-// digest reads every project with all that it lists and sums it up.
+// digest reads every project with all that it lists, and what belongs to none,
+// and sums it up.
 func (s *Store) digest() (string, error) {
 	h := sha256.New()
 	ids, schema, err := s.index()
@@ -182,6 +196,9 @@ func (s *Store) digest() (string, error) {
 		return "", err
 	}
 	fmt.Fprintln(h, schema, ids)
+	if _, sum, err := s.get(keyGlobal, kindGlobal); err == nil {
+		fmt.Fprintln(h, sum)
+	}
 	slices.Sort(ids)
 	for _, id := range ids {
 		m, err := s.manifest(id)
@@ -210,34 +227,36 @@ func (s *Store) backup(name string) (string, error) {
 		return "", fmt.Errorf("store: back up: %w", err)
 	}
 	path := filepath.Join(folder, name+backupExt)
-	return path, s.Backup(path)
+	return path, s.proven(path)
 }
 
 // BackupDue makes the day's backup where there is none yet, or, with always,
 // where anything changed since it was made. Older ones are kept one a day for a
-// week and one a week for four. Old versions and long journals go after it.
+// week and one a week for four. Long journals begin anew after it.
 func (s *Store) BackupDue(always bool) error {
-	if s.db == nil {
+	s.backing.Lock()
+	defer s.backing.Unlock()
+	if s.db == nil || s.db.IsClosed() {
 		return nil
 	}
-	for _, b := range s.open2() { // what waits to be committed is a change too
+	for _, b := range s.allOpen() { // what waits to be committed is a change too
 		if err := b.Save(); err != nil {
 			return err
 		}
 	}
-	now := s.now()
-	today := now.Format("2006-01-02")
-	all := s.Backups()
-	has := len(all) > 0 && now.Sub(all[0].When) < backupStep && all[0].When.Format("2006-01-02") == today
-	s.mu.Lock()
-	changed := s.changed
-	s.mu.Unlock()
-	if has && (!always || !changed) || !changed && len(all) > 0 || len(s.global.Projects) == 0 {
+	if len(s.ids()) == 0 {
 		return nil
 	}
-	s.mark(false) // before, since others may write meanwhile
+	now := s.now()
+	today := now.Format("2006-01-02")
+	if all := s.Backups(); len(all) > 0 {
+		last := all[0].When
+		isToday := now.Sub(last) < backupStep && last.Format("2006-01-02") == today
+		if isToday && !always || !s.changedSince(last) {
+			return nil
+		}
+	}
 	if _, err := s.backup(today); err != nil {
-		s.mark(true)
 		return err
 	}
 	for _, b := range spare(s.Backups()) {
@@ -246,11 +265,17 @@ func (s *Store) BackupDue(always bool) error {
 	return s.trim()
 }
 
-// mark says whether anything changed since the last backup.
-func (s *Store) mark(changed bool) {
-	s.mu.Lock()
-	s.changed = changed
-	s.mu.Unlock()
+// changedSince says whether anything was written after a moment.
+func (s *Store) changedSince(when time.Time) bool {
+	if st, err := os.Stat(filepath.Join(s.home, globalFile)); err == nil && st.ModTime().After(when) {
+		return true
+	}
+	for _, id := range s.ids() {
+		if m, err := s.manifest(id); err != nil || m.Saved.After(when) {
+			return true
+		}
+	}
+	return false
 }
 
 // longJournal is a journal that begins anew after a backup: what it told before
@@ -258,31 +283,34 @@ func (s *Store) mark(changed bool) {
 const longJournal = 32 << 20
 
 func (s *Store) trim() error {
-	for _, id := range slices.Clone(s.global.Projects) {
+	for _, id := range s.ids() {
 		m, err := s.manifest(id)
+		if err == nil && m.Mark.Bytes >= longJournal {
+			err = s.shorten(id)
+		}
 		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		_, open := s.books[id]
-		s.mu.Unlock()
-		if open || m.Mark.Bytes < longJournal {
-			continue
-		}
-		if err := s.trim1(id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) trim1(id string) error {
+// shorten has the journal of a project that nobody has open begin anew.
+func (s *Store) shorten(id string) error {
+	s.opens.Lock()
+	defer s.opens.Unlock()
+	s.mu.Lock()
+	_, open := s.books[id]
+	s.mu.Unlock()
+	if open {
+		return nil
+	}
 	b, err := s.bring(id)
 	if err != nil {
 		return err
 	}
 	err = b.beginAnew()
-	return errors.Join(err, b.Close())
+	return errors.Join(err, b.end())
 }
 
 // beginAnew writes the journal anew: the project as it is, in one record.
@@ -320,7 +348,11 @@ func backupsIn(home string) (out []BackupFile) {
 	all, _ := filepath.Glob(filepath.Join(home, backupsFolder, "*"+backupExt))
 	for _, name := range all {
 		if st, err := os.Stat(name); err == nil {
-			out = append(out, BackupFile{name, st.ModTime(), st.Size()})
+			when := st.ModTime()
+			if when.After(time.Now().Add(time.Hour)) { // of a clock that was wrong: the oldest
+				when = time.Time{}
+			}
+			out = append(out, BackupFile{name, when, st.Size()})
 		}
 	}
 	slices.SortFunc(out, func(a, b BackupFile) int { return b.When.Compare(a.When) })

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,10 +31,15 @@ type Book struct {
 	changed  time.Time             // the last change that is not in the mirror; zero: none
 	written  time.Time             // when the last record was appended; zero: before the last commit
 	whole    bool                  // a section was finished since the mirror was written
-	err      error                 // of a commit in the background
+	kept     map[int]time.Time     // when the last version of a section was kept, as far as this process did
+	storing  []pendingVersion      // versions of the commit that is under way
+	writing  bool                  // a Hand has the project
+	others   []draft.Record        // what others did since the Hand last asked
 	closed   bool
+	refs     int // how often it is open, under Store.opens
 
-	committing sync.Mutex // one commit or mirror at a time
+	committing sync.Mutex // one commit at a time
+	mirroring  sync.Mutex // one mirror at a time
 	wake       chan struct{}
 	stop       chan struct{}
 	done       chan struct{}
@@ -53,6 +57,8 @@ func (s *Store) Create(id string, first ...draft.Record) (*Book, error) {
 	if !validID(id) {
 		return nil, fmt.Errorf("store: %q is no name for a project", id)
 	}
+	s.opens.Lock()
+	defer s.opens.Unlock()
 	if _, err := os.Lstat(filepath.Join(s.folder(id), journalFile)); err == nil {
 		return nil, fmt.Errorf("store: create a draft: %s: %w", id, fs.ErrExist)
 	}
@@ -61,17 +67,25 @@ func (s *Store) Create(id string, first ...draft.Record) (*Book, error) {
 		return nil, err
 	}
 	b := s.book(id, log, &draft.Project{}, &manifest{Created: s.now().UTC()})
-	b.mu.Lock()
 	b.written = b.s.now()
 	for _, r := range first {
 		err = errors.Join(err, b.fold(r))
 	}
-	b.mu.Unlock()
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		b.rest()
+		return nil, errors.Join(err, log.Close())
 	}
+	s.publish(b)
 	b.wakeUp()
 	return b, b.Save()
+}
+
+// publish lets others see a project that is open.
+func (s *Store) publish(b *Book) {
+	b.refs = 1
+	s.mu.Lock()
+	s.books[b.id] = b
+	s.mu.Unlock()
 }
 
 // validID keeps a project's name to what is a file's name everywhere.
@@ -88,23 +102,24 @@ func (s *Store) book(id string, log *Journal, p *draft.Project, m *manifest) *Bo
 	if m.Parts == nil {
 		m.Parts = map[string]part{}
 	}
-	b := &Book{s: s, id: id, log: log, p: p, man: m, dirty: map[string]bool{}, history: map[int][]VersionInfo{},
+	b := &Book{s: s, id: id, log: log, p: p, man: m, dirty: map[string]bool{}, history: map[int][]VersionInfo{}, kept: map[int]time.Time{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
-	s.mu.Lock()
-	s.books[id] = b
-	s.mu.Unlock()
 	go b.work()
 	return b
 }
 
 // Open opens a project. What its journal has and the database lacks, since the
 // program was killed, is taken in; then what was changed in its mirror by other
-// programs.
+// programs. Who opens a project that is open has the same book; it is closed with its last
+// Close.
 func (s *Store) Open(id string) (*Book, error) {
+	s.opens.Lock()
+	defer s.opens.Unlock()
 	s.mu.Lock()
 	have := s.books[id]
 	s.mu.Unlock()
 	if have != nil {
+		have.refs++
 		return have, nil
 	}
 	if !validID(id) {
@@ -117,10 +132,11 @@ func (s *Store) Open(id string) (*Book, error) {
 	if s.db != nil {
 		for _, step := range []func() error{b.Save, b.mendJournal, b.readMirror} {
 			if err := step(); err != nil {
-				return nil, errors.Join(err, b.Close())
+				return nil, errors.Join(err, b.end())
 			}
 		}
 	}
+	s.publish(b)
 	return b, nil
 }
 
@@ -162,22 +178,29 @@ func (b *Book) Project() *draft.Project {
 	return b.p.Clone()
 }
 
-// Append does what a record says. It is in the journal when Append returns; at
-// the end of a section, or of the plan, in the database too. A section that a
-// person or the model is about to change is kept as a version first.
-func (b *Book) Append(r draft.Record) error {
+// Append does what a record says. It is in the journal when Append returns, and
+// an error says that it is not; at the end of a section, or of the plan, it is in
+// the database too. A section that is about to change is kept as a version first.
+// What fails later, in the database or the mirror, is told by Notices.
+func (b *Book) Append(r draft.Record) error { return b.append(r, false) }
+
+// append does what a record says, by the hand that writes the draft or another.
+func (b *Book) append(r draft.Record, byHand bool) error {
 	b.mu.Lock()
-	if err := b.ready(); err != nil {
-		b.mu.Unlock()
-		return err
-	}
-	for _, v := range b.due(r) {
-		if err := b.append1(v); err != nil {
-			b.mu.Unlock()
-			return err
+	err := b.may(r, byHand)
+	if err == nil {
+		for _, v := range b.due(r) {
+			if err = b.put(v); err != nil {
+				break
+			}
 		}
 	}
-	err := b.append1(r)
+	if err == nil {
+		err = b.put(r)
+	}
+	if err == nil && b.writing && !byHand {
+		b.others = append(b.others, r)
+	}
 	if _, ok := r.(draft.SectionDone); ok {
 		b.whole = true
 	}
@@ -187,10 +210,75 @@ func (b *Book) Append(r draft.Record) error {
 	}
 	switch r.(type) {
 	case draft.SectionDone, draft.PlanDone, draft.Finished:
-		err = b.Save()
+		b.background(databaseFolder, b.Save())
 	}
 	b.wakeUp()
-	return err
+	return nil
+}
+
+// may says why a record cannot be appended now.
+func (b *Book) may(r draft.Record, byHand bool) error {
+	if b.closed {
+		return errors.New("store: the project is closed")
+	}
+	if err := b.p.Check(r); err != nil {
+		return fmt.Errorf("store: project %s: %w", b.id, err)
+	}
+	if !b.writing || byHand {
+		return nil
+	}
+	switch r := r.(type) {
+	case draft.Place, draft.Remove, draft.Move, draft.Undo, draft.Redo, draft.Become, draft.Snapshot:
+		return fmt.Errorf("store: project %s: %w", b.id, ErrWriting)
+	case draft.Edit:
+		return b.mayChange(r.Section)
+	case draft.Line:
+		return b.mayChange(r.Section)
+	}
+	return nil
+}
+
+// mayChange refuses the section that is being written.
+func (b *Book) mayChange(section int) error {
+	if s := b.p.Sections[b.p.Find(section)]; s.Begun && !s.Done {
+		return fmt.Errorf("store: project %s: %w", b.id, ErrWriting)
+	}
+	return nil
+}
+
+// Hand is the writer of a draft: the log that a draft.Writer writes to. While it
+// is held, others may change sections that are not being written, which the
+// writer takes in at its next turn, and nothing that moves sections.
+type Hand struct{ b *Book }
+
+// Hand gives the project to a writer until Close.
+func (b *Book) Hand() (*Hand, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writing {
+		return nil, fmt.Errorf("store: project %s: %w", b.id, ErrWriting)
+	}
+	b.writing, b.others = true, nil
+	return &Hand{b}, nil
+}
+
+// Append is the book's Append.
+func (h *Hand) Append(r draft.Record) error { return h.b.append(r, true) }
+
+// Others are the records that others appended since the last call.
+func (h *Hand) Others() []draft.Record {
+	h.b.mu.Lock()
+	defer h.b.mu.Unlock()
+	out := h.b.others
+	h.b.others = nil
+	return out
+}
+
+// Close gives the project back.
+func (h *Hand) Close() {
+	h.b.mu.Lock()
+	defer h.b.mu.Unlock()
+	h.b.writing, h.b.others = false, nil
 }
 
 // wakeUp has what was appended committed some time later.
@@ -201,16 +289,8 @@ func (b *Book) wakeUp() {
 	}
 }
 
-func (b *Book) ready() error {
-	if b.closed {
-		return errors.New("store: the project is closed")
-	}
-	err := b.err
-	b.err = nil
-	return err
-}
-
-func (b *Book) append1(r draft.Record) error {
+// put writes a record into the journal and takes it into the project.
+func (b *Book) put(r draft.Record) error {
 	if err := b.p.Check(r); err != nil {
 		return fmt.Errorf("store: project %s: %w", b.id, err)
 	}
@@ -235,211 +315,6 @@ func (b *Book) fold(r draft.Record) error {
 	return nil
 }
 
-// all says that every part may have changed.
-func (b *Book) all() {
-	for name := range partsOf(b.p) {
-		b.dirty[name] = true
-	}
-	b.changed = b.s.now()
-}
-
-// touch notes which parts a record changes. It is asked before and after the
-// record is folded; parts that are new are written in any case.
-func (b *Book) touch(r draft.Record) {
-	b.dirty[partHead] = true
-	index := func(i int) {
-		if i >= 0 && i < len(b.p.Sections) {
-			b.dirty[sectionPart(b.p.Sections[i].ID)] = true
-		}
-	}
-	steps := func() {
-		for i, s := range b.p.Steps {
-			if i == 0 || i >= len(b.p.Steps)-b.p.Undone-1 {
-				b.dirty[stepPart(s.N)] = true
-			}
-		}
-	}
-	switch r := r.(type) {
-	case draft.Think:
-		b.dirty[partMind] = true
-	case draft.Started, draft.Snapshot, draft.Outline:
-		b.all()
-	case draft.SectionBegun:
-		index(r.Index)
-		steps()
-	case draft.Text:
-		index(r.Index)
-	case draft.Rewind:
-		index(r.Index)
-	case draft.Stands:
-		index(r.Index)
-	case draft.TurnBegun:
-		index(r.Index)
-	case draft.TurnEnded:
-		index(r.Index)
-	case draft.SectionDone:
-		index(r.Index)
-	case draft.Compacted: // it ends turns that are open elsewhere
-		b.dirty[partPlan] = true
-		for i, s := range b.p.Sections {
-			if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
-				index(i)
-			}
-		}
-	case draft.Edit:
-		b.dirty[sectionPart(r.Section)] = true
-		steps()
-	case draft.Become:
-		b.dirty[sectionPart(r.Section.ID)] = true
-		steps()
-	case draft.Undo:
-		if i := len(b.p.Steps) - 1 - b.p.Undone; i >= 0 {
-			b.touchOps(b.p.Steps[i])
-		}
-		steps()
-	case draft.Redo:
-		if i := len(b.p.Steps) - b.p.Undone; b.p.Undone > 0 {
-			b.touchOps(b.p.Steps[i])
-		}
-		steps()
-	case draft.Preference:
-		b.dirty[choicePart(max(0, len(b.p.Choices)-1))] = true
-	case draft.Place, draft.Remove, draft.Move, draft.Line, draft.Title:
-		b.dirty[partPlan] = true
-		steps()
-	case draft.Note:
-		steps()
-	default:
-		b.dirty[partPlan] = true
-	}
-}
-
-func (b *Book) touchOps(s draft.Step) {
-	b.dirty[partPlan] = true
-	for _, op := range s.Ops() {
-		switch op := op.(type) {
-		case draft.Edit:
-			b.dirty[sectionPart(op.Section)] = true
-		case draft.Become:
-			b.dirty[sectionPart(op.Section.ID)] = true
-		case draft.Place:
-			for _, w := range op.Sections {
-				b.dirty[sectionPart(w.Section.ID)] = true
-			}
-		}
-	}
-}
-
-// Save writes everything to the database now.
-func (b *Book) Save() error {
-	b.committing.Lock()
-	defer b.committing.Unlock()
-	b.mu.Lock()
-	c, err := b.prepare()
-	if c != nil {
-		b.dirty, b.versions = map[string]bool{}, nil
-	}
-	b.mu.Unlock()
-	if err != nil || c == nil {
-		return err
-	}
-	if err = b.log.sync(); err == nil {
-		err = b.s.write(c.puts, c.dels, map[string][]byte{manifestKey(b.id): c.manifest})
-	}
-	if err == nil {
-		err = b.s.list(b.id)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err != nil {
-		for name := range c.dirty {
-			b.dirty[name] = true
-		}
-		b.versions = append(c.versions, b.versions...)
-		return err
-	}
-	b.man = c.man
-	return nil
-}
-
-// commit is what goes to the database in one.
-type commit struct {
-	puts     map[string][]byte
-	dels     []string
-	manifest []byte
-	man      *manifest
-	dirty    map[string]bool
-	versions []pendingVersion
-}
-
-// prepare makes a commit of what changed; nil: nothing did.
-func (b *Book) prepare() (*commit, error) {
-	if b.s.db == nil {
-		clear(b.dirty)
-		return nil, nil
-	}
-	if len(b.dirty) == 0 && len(b.versions) == 0 {
-		return nil, nil
-	}
-	was := b.man
-	c := &commit{puts: map[string][]byte{}, dirty: b.dirty, versions: b.versions}
-	c.man = &manifest{Rev: was.Rev + 1, Seq: b.p.Seq, Mark: b.log.end(), Title: b.p.Outline.Title, Prompt: firstLine(b.p.Request.Prompt), Target: b.p.Target,
-		State: stateOf(b.p), Created: was.Created, Updated: was.Updated, Parts: map[string]part{}}
-	if b.written.After(was.Updated) {
-		c.man.Updated = b.written.UTC()
-	}
-	words := map[int]int{}
-	for _, l := range was.Sections {
-		words[l.ID] = l.Words
-	}
-	for i, s := range b.p.Sections {
-		n, known := words[s.ID]
-		if !known || c.dirty[sectionPart(s.ID)] {
-			n = draft.CountWords(s.Text)
-		}
-		c.man.Sections = append(c.man.Sections, line{s.ID, b.p.Outline.Sections[i].Title, n})
-		c.man.Words += n
-	}
-	parts := partsOf(b.p)
-	if err := b.putVersions(c, parts); err != nil {
-		return nil, err
-	}
-	for name, get := range parts {
-		old, had := was.Parts[name]
-		if had && !c.dirty[name] {
-			c.man.Parts[name] = old
-			continue
-		}
-		plain, err := json.Marshal(get())
-		if err != nil {
-			return nil, fmt.Errorf("store: write %s of %s: %w", name, b.id, err)
-		}
-		key := partKey(b.id, name, c.man.Rev)
-		value, sum := wrap(key, kindPart, plain)
-		c.man.Parts[name] = part{c.man.Rev, sum}
-		c.puts[key] = value
-	}
-	for name, old := range was.Parts {
-		if now, ok := c.man.Parts[name]; !ok || now != old {
-			c.dels = append(c.dels, partKey(b.id, name, old.Rev))
-		}
-	}
-	plain, err := json.Marshal(c.man)
-	if err != nil {
-		return nil, fmt.Errorf("store: write the manifest of %s: %w", b.id, err)
-	}
-	c.manifest, _ = wrap(manifestKey(b.id), kindManifest, plain)
-	return c, nil
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
-	if r := []rune(s); len(r) > promptShown {
-		s = string(r[:promptShown-1]) + "…"
-	}
-	return s
-}
-
 // work commits what was appended, some time later, and writes the mirror when
 // the writer rests.
 func (b *Book) work() {
@@ -460,41 +335,56 @@ func (b *Book) work() {
 				return
 			case <-time.After(commitEvery):
 			}
-			b.background(b.Save())
+			b.background(databaseFolder, b.Save())
 			b.mu.Lock()
 			rest = b.whole || b.changed.IsZero() || b.s.now().Sub(b.changed) >= mirrorIdle
 			b.mu.Unlock()
 		}
-		b.background(b.Mirror())
+		b.background(mirrorFolder, b.Mirror())
 	}
 }
 
-// background keeps an error for the next call that can return it.
-func (b *Book) background(err error) {
+// background tells of what failed while nobody waited for it. What was appended
+// is in the journal.
+func (b *Book) background(what string, err error) {
 	if err != nil {
-		b.mu.Lock()
-		b.err = err
-		b.mu.Unlock()
+		b.s.notice(Damage{Project: b.id, Index: -1, File: what, Kind: "not written: " + firstLine(err.Error()), Mended: "the journal has everything"})
 	}
 }
 
-// Close writes everything and closes the project.
+// Close gives the project back. Once nobody has it open, everything is written.
 func (b *Book) Close() error {
-	b.mu.Lock()
-	if b.closed {
-		b.mu.Unlock()
+	b.s.opens.Lock()
+	defer b.s.opens.Unlock()
+	if b.refs--; b.refs > 0 {
+		return b.Save()
+	}
+	return b.end()
+}
+
+// end writes everything and closes the project.
+func (b *Book) end() error {
+	if !b.rest() {
 		return nil
 	}
-	b.closed = true
-	err := b.err
-	b.mu.Unlock()
-	close(b.stop)
-	<-b.done
-	err = errors.Join(err, b.Save(), b.Mirror(), b.Prune(b.s.now()))
+	err := errors.Join(b.Save(), b.Mirror(), b.Prune(b.s.now()))
 	b.s.mu.Lock()
 	delete(b.s.books, b.id)
 	b.s.mu.Unlock()
 	return errors.Join(err, b.log.Close())
+}
+
+// rest ends what works behind the project; false: it was ended before.
+func (b *Book) rest() bool {
+	b.mu.Lock()
+	was := b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if !was {
+		close(b.stop)
+		<-b.done
+	}
+	return !was
 }
 
 // Seq is how many records the project is made of.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func opened(t testing.TB, home string) *Store {
 // abandon lets a store go as a kill would: nothing that waits is written.
 func abandon(t testing.TB, s *Store) {
 	t.Helper()
-	for _, b := range s.open2() {
+	for _, b := range s.allOpen() {
 		b.mu.Lock()
 		b.closed = true
 		b.mu.Unlock()
@@ -238,16 +239,17 @@ func (p *plain) did() { p.undo, p.redo = append(p.undo, p.copy()), nil }
 // TestAnyEditsGiveTheBookThatMemoryHas edits, undoes, keeps and restores
 // versions, kills and reopens at random, and compares with a plain book.
 func TestAnyEditsGiveTheBookThatMemoryHas(t *testing.T) {
-	for seed := range uint64(runs(20)) {
+	for seed := range uint64(runs()) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { anyEdits(t, seed) })
 	}
 }
 
-func runs(n int) int {
-	if testing.Short() {
-		return 2
+// runs is how many books are edited; LONGHAND_BOOKS has more.
+func runs() int {
+	if n, err := strconv.Atoi(os.Getenv("LONGHAND_BOOKS")); err == nil && n > 0 {
+		return n
 	}
-	return n
+	return 5
 }
 
 func anyEdits(t *testing.T, seed uint64) {

@@ -35,15 +35,23 @@ func (s *Store) bring(id string) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(tail) > 0 {
+		if _, err := draft.Extend(p.Clone(), tail...); err != nil { // they are of another book
+			log.Close()
+			return s.bringJournal(id, p, m)
+		}
+	}
 	b := s.book(id, log, p, m)
 	s.tellAside(id, log)
 	if len(tail) > 0 {
 		b.written = Changed(s.folder(id))
 	}
 	for _, r := range tail {
-		if err := b.fold(r); err != nil {
-			return nil, errors.Join(fmt.Errorf("store: project %s: its journal does not fit: %w", id, err), b.Close())
-		}
+		err = errors.Join(err, b.fold(r))
+	}
+	if err != nil {
+		b.rest()
+		return nil, errors.Join(fmt.Errorf("store: project %s: its journal does not fit: %w", id, err), log.Close())
 	}
 	return b, nil
 }
@@ -93,11 +101,9 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	}
 	b := s.book(id, log, q, m)
 	s.tellAside(id, log)
-	b.mu.Lock()
 	b.written = Changed(s.folder(id))
 	b.all()
 	b.replayVersions(records)
-	b.mu.Unlock()
 	return b, nil
 }
 
@@ -107,13 +113,13 @@ func (s *Store) anew(id string, p *draft.Project, m *manifest, raw []byte) (*Boo
 	told := Damage{Project: id, Index: -1, File: journalFile, Kind: "missing", Mended: "it was written anew from the database, as it was saved " + m.Updated.Local().Format("2 Jan 2006 15:04:05")}
 	tail := behind(raw, p, m.Mark)
 	name := filepath.Join(s.folder(id), journalFile)
-	if _, err := os.Lstat(name); err == nil {
-		aside, err := putAside(name)
+	if raw != nil { // a copy: a kill leaves the one or the other
+		aside, err := keepAside(name, raw)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("store: open %s: %w", id, err)
 		}
 		told.Kind = "damaged"
-		told.Mended += "; what was there is kept in " + aside
+		told.Mended += "; what was there is kept in " + filepath.Base(aside)
 	}
 	if tail != nil {
 		told.Mended += "; the records since then were taken over"
@@ -124,14 +130,13 @@ func (s *Store) anew(id string, p *draft.Project, m *manifest, raw []byte) (*Boo
 	}
 	s.notice(told)
 	b := s.book(id, log, p, m)
-	b.mu.Lock()
 	b.dirty[partHead] = true
 	for _, r := range tail {
-		err = errors.Join(err, b.append1(r))
+		err = errors.Join(err, b.put(r))
 	}
-	b.mu.Unlock()
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		b.rest()
+		return nil, errors.Join(err, log.Close())
 	}
 	return b, nil
 }

@@ -128,7 +128,7 @@ func projectFolders(home string) (out []string) {
 
 // database checks a copy of the database's files.
 func (c *checker) database() error {
-	folder, err := copyDatabase(c.home)
+	folder, err := copyDatabase(c.home, true)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -103,15 +102,11 @@ func (c *checker) version(key string) (v uint64, err error) {
 // project reads a project's manifest and all that it lists.
 func (c *checker) project(id string) error {
 	m, err := c.s.manifest(id)
-	kind := "the manifest is " + kindOf(err)
-	if err == nil {
-		var old bool
-		if old, err = c.older(id, m); old {
-			kind, err = "the manifest is an older one", errEnvelope
-		}
-	}
 	if err != nil {
-		return c.tell(Damage{Project: id, Index: -1, File: c.fileOf(manifestKey(id)), Kind: kind})
+		return c.tell(Damage{Project: id, Index: -1, File: c.fileOf(manifestKey(id)), Kind: "the manifest is " + kindOf(err)})
+	}
+	if old, err := c.older(id, m); old || err != nil {
+		return errors.Join(err, c.tellOlder(id, m))
 	}
 	c.known[id] = m
 	hit := false
@@ -140,34 +135,6 @@ func (c *checker) project(id string) error {
 		return c.tell(Damage{Project: id, Index: -1, Kind: "the parts do not fit together: " + err.Error()})
 	}
 	return c.history(id, m)
-}
-
-// older says that a project's manifest was written before one that a damaged
-// table has lost: what it lists is gone by right.
-func (c *checker) older(id string, m *manifest) (bool, error) {
-	if len(c.tables.bad) == 0 {
-		return false, nil
-	}
-	heads, err := c.s.keys(partKey(id, partHead, 0)[:len(partKey(id, partHead, 0))-1])
-	for _, key := range heads { // one is written with every manifest
-		if rev, e := strconv.Atoi(key[strings.LastIndexByte(key, '/')+1:]); e == nil && rev > m.Rev {
-			return true, nil
-		}
-	}
-	if err != nil {
-		return false, err
-	}
-	raw, err := os.ReadFile(filepath.Join(c.home, projectsFolder, id, journalFile))
-	if err == nil && int64(len(raw)) == m.Mark.Bytes && markAt(raw, m.Mark) {
-		return false, nil // nothing was written since
-	}
-	at, err := c.version(manifestKey(id))
-	for _, t := range c.tables.bad {
-		if t.known && t.hides(manifestKey(id), at) {
-			return true, err
-		}
-	}
-	return false, err
 }
 
 // sectionOf is the section that a part belongs to; 0: none.

@@ -137,6 +137,8 @@ func (g global) sealed() global {
 
 // putGlobal changes what belongs to no project, in both copies.
 func (s *Store) putGlobal(change func(*global)) error {
+	s.putting.Lock()
+	defer s.putting.Unlock()
 	s.mu.Lock()
 	g := s.global
 	g.Projects, g.Runs, g.Settings = slices.Clone(g.Projects), slices.Clone(g.Runs), maps.Clone(g.Settings)

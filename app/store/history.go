@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"longhand/app/draft"
@@ -45,7 +46,7 @@ func (b *Book) due(r draft.Record) []draft.Version {
 		if r.By == draft.Model || r.Why == "restore" || r.Why == "outside" {
 			return b.before(r.Section, r.Why)
 		}
-		if last := b.last(r.Section); b.s.now().Sub(last) >= autoEvery {
+		if age := b.s.now().Sub(b.last(r.Section)); age >= autoEvery || age < 0 {
 			return b.keep(r.Section, Auto, "")
 		}
 	case draft.SectionBegun:
@@ -55,13 +56,43 @@ func (b *Book) due(r draft.Record) []draft.Version {
 	case draft.Become:
 		return b.before(r.Section.ID, "become")
 	case draft.Remove:
-		var all []draft.Version
-		for i := max(0, r.At); i < min(r.At+r.N, len(b.p.Sections)); i++ {
-			all = append(all, b.before(b.p.Sections[i].ID, "remove")...)
-		}
-		return all
+		return b.beforeAll(b.p.Sections[r.At:r.At+r.N], "remove")
+	case draft.Undo, draft.Redo:
+		return b.beforeTurning(r)
+	case draft.Outline:
+		return b.beforeAll(b.p.Sections, "plan")
 	}
 	return nil
+}
+
+// beforeTurning keeps sections that an undo or redo would take away whole: from
+// then on another change cuts off the way back.
+func (b *Book) beforeTurning(r draft.Record) (all []draft.Version) {
+	i := len(b.p.Steps) - 1 - b.p.Undone
+	if _, redo := r.(draft.Redo); redo {
+		i++
+	}
+	if i < 0 || i >= len(b.p.Steps) {
+		return nil
+	}
+	for _, op := range b.p.Steps[i].Ops() {
+		switch op := op.(type) {
+		case draft.Become:
+			all = append(all, b.before(op.Section.ID, "undo")...)
+		case draft.Remove:
+			if op.At >= 0 && op.N >= 0 && op.At+op.N <= len(b.p.Sections) {
+				all = append(all, b.beforeAll(b.p.Sections[op.At:op.At+op.N], "undo")...)
+			}
+		}
+	}
+	return all
+}
+
+func (b *Book) beforeAll(sections []draft.Section, what string) (all []draft.Version) {
+	for _, s := range sections {
+		all = append(all, b.before(s.ID, what)...)
+	}
+	return all
 }
 
 func (b *Book) before(section int, what string) []draft.Version {
@@ -78,22 +109,23 @@ func (b *Book) keep(section int, kind, name string) []draft.Version {
 
 // last is when the last version of a section was kept.
 func (b *Book) last(section int) time.Time {
-	all, err := b.versionsOf(section)
-	if err != nil || len(all) == 0 {
-		return time.Time{}
+	last := b.kept[section]
+	if all, err := b.versionsOf(section); err == nil && len(all) > 0 && all[len(all)-1].When.After(last) {
+		last = all[len(all)-1].When
 	}
-	return all[len(all)-1].When
+	return last
 }
 
 // version takes a version record in: the section as it is in p.
 func (b *Book) version(p *draft.Project, v draft.Version) {
-	k := p.Find(v.Section)
-	if b.s.db == nil || k < 0 {
-		return
-	}
 	when, err := time.Parse(time.RFC3339, v.When)
 	if err != nil {
 		when = b.s.now().UTC()
+	}
+	b.kept[v.Section] = when
+	k := p.Find(v.Section)
+	if b.s.db == nil || k < 0 {
+		return
 	}
 	was := p.Sections[k]
 	was.Paragraphs = slices.Clone(was.Paragraphs)
@@ -105,12 +137,13 @@ func (b *Book) version(p *draft.Project, v draft.Version) {
 
 func (b *Book) addVersion(section int, info VersionInfo, was draft.Section) {
 	all, err := b.versionsOf(section)
-	if err != nil { // the history cannot be read: the check names it; what comes now is numbered behind it
-		info.N = int(b.s.now().Unix())
-	} else if n := len(all); n > 0 {
+	if err != nil { // an index that cannot be read is not written over
+		b.s.notice(Damage{Project: b.id, Section: section, Index: -1, File: databaseFolder, Kind: "the history is damaged: no version was kept"})
+		return
+	}
+	info.N = 1
+	if n := len(all); n > 0 {
 		info.N = all[n-1].N + 1
-	} else {
-		info.N = 1
 	}
 	was.Turns = nil
 	b.history[section] = append(all, info)
@@ -208,7 +241,7 @@ func (b *Book) Versions(section int) ([]VersionInfo, error) {
 // Version is a section as it once was.
 func (b *Book) Version(section, n int) (draft.Section, error) {
 	b.mu.Lock()
-	for _, v := range b.versions {
+	for _, v := range slices.Concat(b.storing, b.versions) {
 		if v.section == section && v.info.N == n {
 			b.mu.Unlock()
 			return v.was, nil
@@ -241,11 +274,17 @@ func (b *Book) Restore(section, n int) error {
 		return err
 	}
 	b.mu.Lock()
-	k, cut := b.p.Find(section), 0
+	k, cut, last := b.p.Find(section), 0, len(b.p.Sections)
 	if k >= 0 {
 		cut = len(b.p.Sections[k].Paragraphs)
 	}
 	b.mu.Unlock()
+	if k < 0 { // it was removed: it comes back at the end
+		was.Done = true
+		title, _, _ := strings.Cut(strings.TrimSpace(was.Text), "\n")
+		plan := draft.SectionPlan{Title: firstLine(title), Beats: []string{}, Flags: []string{}, Words: draft.CountWords(was.Text)}
+		return b.Append(draft.Place{At: last, Sections: []draft.Whole{{Plan: plan, Section: was}}})
+	}
 	return b.Append(draft.Edit{Section: section, Cut: cut, Put: was.Paragraphs, Why: "restore"})
 }
 

@@ -33,7 +33,7 @@ type Journal struct {
 	aside string // file with records that could not be read, or ""
 	stop  chan struct{}
 	done  chan struct{}
-	end1  sync.Once // of Close
+	once  sync.Once // of Close
 	last  error     // what it said
 }
 
@@ -59,7 +59,11 @@ func Create(folder string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: create a draft: %w", err)
 	}
-	return start(f, mark{})
+	if lock(f) != nil {
+		f.Close()
+		return nil, fmt.Errorf("store: %s: another Longhand is writing this draft", f.Name())
+	}
+	return start(f, mark{}), nil
 }
 
 // begin begins a journal with records: it is there with all of them or not at
@@ -106,7 +110,7 @@ func goOn(folder string, from mark) (*Journal, []draft.Record, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: open a draft: %w", err)
 	}
-	if err := lock(f); err != nil {
+	if lock(f) != nil || !isFile(f, path) {
 		f.Close()
 		return nil, nil, fmt.Errorf("store: open %s: another Longhand is writing this draft", folder)
 	}
@@ -117,11 +121,9 @@ func goOn(folder string, from mark) (*Journal, []draft.Record, error) {
 			aside, err = setAside(f, end.Bytes)
 		}
 		if err == nil {
-			j, err := start(f, end)
-			if err == nil {
-				j.aside = aside
-			}
-			return j, records, err
+			j := start(f, end)
+			j.aside = aside
+			return j, records, nil
 		}
 	}
 	f.Close()
@@ -166,14 +168,22 @@ func Read(folder string) ([]draft.Record, error) {
 	return records, nil
 }
 
-func start(f *os.File, at mark) (*Journal, error) {
-	if err := lock(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("store: %s: another Longhand is writing this draft", f.Name())
+// isFile says that f is what has the name now: a journal that begins anew takes
+// the place of another.
+func isFile(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
 	}
+	b, err := os.Stat(path)
+	return err == nil && os.SameFile(a, b)
+}
+
+// start goes on with a file that is locked.
+func start(f *os.File, at mark) *Journal {
 	j := &Journal{f: f, at: at, stop: make(chan struct{}), done: make(chan struct{})}
 	go j.syncs()
-	return j, nil
+	return j
 }
 
 // Append writes a record. When it fails, the file ends with the record before.
@@ -211,7 +221,7 @@ func (j *Journal) end() mark {
 
 // Close writes everything to the disk.
 func (j *Journal) Close() error {
-	j.end1.Do(func() {
+	j.once.Do(func() {
 		close(j.stop)
 		<-j.done
 		j.last = errors.Join(j.sync(), j.f.Close())
@@ -316,7 +326,7 @@ func setAside(f *os.File, good int64) (name string, err error) {
 	if err != nil || st.Size() == good {
 		return "", err
 	}
-	rest := make([]byte, min(st.Size()-good, 1<<26))
+	rest := make([]byte, st.Size()-good)
 	n, err := f.ReadAt(rest, good)
 	if err != nil && err != io.EOF {
 		return "", err

@@ -25,7 +25,8 @@ type manifest struct {
 	Target   int             `json:"target"`
 	State    State           `json:"state"`
 	Created  time.Time       `json:"created"`
-	Updated  time.Time       `json:"updated"`
+	Updated  time.Time       `json:"updated"` // the last record
+	Saved    time.Time       `json:"saved"`   // this manifest
 	Sections []line          `json:"sections"`
 	Parts    map[string]part `json:"parts"`
 }

@@ -78,8 +78,8 @@ func (b *Book) Mirror() error {
 	if err := b.keepOutside(); err != nil {
 		return err
 	}
-	b.committing.Lock()
-	defer b.committing.Unlock()
+	b.mirroring.Lock()
+	defer b.mirroring.Unlock()
 	b.mu.Lock()
 	if b.s.db == nil || b.changed.IsZero() {
 		b.mu.Unlock()
@@ -87,7 +87,11 @@ func (b *Book) Mirror() error {
 	}
 	p, began := b.p.Clone(), b.changed
 	b.whole = false
+	log := b.log
 	b.mu.Unlock()
+	if err := log.sync(); err != nil { // the mirror is never ahead of the journal
+		return err
+	}
 	if err := b.s.writeMirror(b.id, p); err != nil {
 		return err
 	}
@@ -199,7 +203,9 @@ func readList(folder string) (mirror, error) {
 	if len(m.Sections) > 0 && m.ID == "" {
 		return mirror{}, fmt.Errorf("store: %s: it names no project", mirrorList)
 	}
-	if i := slices.IndexFunc(m.Sections, func(l mirrorSection) bool { return l.File == "" || l.File != filepath.Base(l.File) }); i >= 0 {
+	if i := slices.IndexFunc(m.Sections, func(l mirrorSection) bool {
+		return !filepath.IsLocal(l.File) || l.File != filepath.Base(l.File) || filepath.Ext(l.File) != ".md"
+	}); i >= 0 {
 		return mirror{}, fmt.Errorf("store: %s: section %d has no file of its own", mirrorList, m.Sections[i].ID)
 	}
 	return m, nil
@@ -235,6 +241,9 @@ func writeList(folder string, m mirror) error {
 // any more is damage: it is set aside and written anew.
 func (b *Book) readMirror() error {
 	list, err := readList(b.s.folder(b.id))
+	if id := b.Project().ID; err == nil && list.ID != id {
+		err = fmt.Errorf("store: %s: it is of project %s", mirrorList, list.ID)
+	}
 	if errors.Is(err, fs.ErrNotExist) && !mirrored(b.s.folder(b.id)) {
 		b.stir()
 		return nil

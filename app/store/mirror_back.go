@@ -28,11 +28,52 @@ func (b *Book) fromMirror(list mirror) error {
 			}
 		}
 	}
+	if err := b.fromList(list); err != nil {
+		return err
+	}
 	if err := b.Save(); err != nil {
 		return err
 	}
 	b.stir()
 	return b.Mirror()
+}
+
+// fromList takes what the list of the mirror says beside the texts.
+func (b *Book) fromList(list mirror) error {
+	p := b.Project()
+	var all []draft.Record
+	if list.Title != p.Outline.Title {
+		all = append(all, draft.Title{Title: list.Title})
+	}
+	if list.Notes != p.Notes {
+		all = append(all, draft.Note{Notes: list.Notes})
+	}
+	if list.Private != p.Private {
+		all = append(all, draft.Trains{May: !list.Private})
+	}
+	for i, l := range list.Sections {
+		k := p.Find(l.ID)
+		if k < 0 {
+			continue
+		}
+		if l.Plan.Title != p.Outline.Sections[k].Title || l.Plan.Point != p.Outline.Sections[k].Point {
+			all = append(all, draft.Line{Section: l.ID, Plan: l.Plan})
+		}
+		if k != i && i < len(p.Sections) && len(list.Sections) == len(p.Sections) {
+			move := draft.Move{From: k, To: i}
+			all = append(all, move)
+			var err error
+			if p, err = draft.Extend(p, move); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range all {
+		if err := b.Append(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // has says that a section's file is the one that Longhand wrote last.
@@ -78,6 +119,9 @@ func (b *Book) fromMirrored(k int, l mirrorSection) error {
 	edit, changed := p.Sections[at].Change(text, draft.Human, "outside")
 	if !changed {
 		return nil
+	}
+	if s := l.section(text); b.has(l) { // as it was written here, with who wrote which words
+		edit = draft.Edit{Section: l.ID, Cut: len(p.Sections[at].Paragraphs), Put: s.Paragraphs, Why: "outside"}
 	}
 	b.s.notice(told)
 	return b.Append(edit)
@@ -187,7 +231,7 @@ func (b *Book) keepOutside() error {
 func (b *Book) keepText(section int, file, text string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.append1(draft.Version{Section: section, Kind: Outside, Name: file, When: b.s.now().UTC().Format(time.RFC3339), Text: text})
+	return b.put(draft.Version{Section: section, Kind: Outside, Name: file, When: b.s.now().UTC().Format(time.RFC3339), Text: text})
 }
 
 // mirrored says that a project's folder holds files of a mirror.

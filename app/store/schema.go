@@ -61,7 +61,7 @@ func (s *Store) migrateBy(steps []func(*Store) error) error {
 // cannot be taken in is left as it is, and said.
 func (s *Store) takeIn() error {
 	ids := projectFolders(s.home)
-	for _, id := range s.global.Projects { // listed, but no folder is left: the database has all
+	for _, id := range s.ids() { // listed, but no folder is left: the database has all
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -71,7 +71,7 @@ func (s *Store) takeIn() error {
 		if err != nil && !missing(err) {
 			return err
 		}
-		if st, e := os.Stat(filepath.Join(s.folder(id), journalFile)); err == nil && e == nil && st.Size() == m.Mark.Bytes && slices.Contains(s.global.Projects, id) {
+		if st, e := os.Stat(filepath.Join(s.folder(id), journalFile)); err == nil && e == nil && st.Size() == m.Mark.Bytes && slices.Contains(s.ids(), id) {
 			continue
 		}
 		if err := s.takeIn1(id); err != nil {
@@ -107,7 +107,7 @@ func (s *Store) takeIn1(id string) error {
 
 // list enters a project into the database's list.
 func (s *Store) list(id string) error {
-	if s.db == nil || slices.Contains(s.global.Projects, id) {
+	if s.db == nil || slices.Contains(s.ids(), id) {
 		return nil
 	}
 	return s.putGlobal(func(g *global) { g.Projects = append(g.Projects, id) })
@@ -130,9 +130,7 @@ type Card struct {
 func (s *Store) Projects() ([]Card, error) {
 	ids := projectFolders(s.home)
 	if s.db != nil {
-		s.mu.Lock()
-		ids = slices.Clone(s.global.Projects)
-		s.mu.Unlock()
+		ids = s.ids()
 	}
 	var out []Card
 	for _, id := range ids {

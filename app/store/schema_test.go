@@ -125,6 +125,23 @@ func TestAnotherBadgerKeepsTheFiles(t *testing.T) {
 			t.Errorf("%s keeps %v", now, kept)
 		}
 	}
+	// What is kept stays, whatever becomes of the tables.
+	s = opened(t, home)
+	want := reopened(t, s, "d1").Project().Markdown()
+	if err := s.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	if err := os.CopyFS(filepath.Join(other, databaseFolder), os.DirFS(filepath.Join(home, backupsFolder, "badger-4.9.6"))); err != nil {
+		t.Fatal(err)
+	}
+	s = opened(t, other)
+	if got := reopened(t, s, "d1").Project().Markdown(); got != want {
+		t.Errorf("kept is %q, want %q", got, want)
+	}
 }
 
 // TestALongJournalBeginsAnew after a backup, and is the same project.
@@ -140,7 +157,7 @@ func TestALongJournalBeginsAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := contents(t, s.folder("d1"))
-	if err := s.trim1("d1"); err != nil {
+	if err := s.shorten("d1"); err != nil {
 		t.Fatal(err)
 	}
 	after := contents(t, s.folder("d1"))

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,6 +50,7 @@ var (
 	ErrNewer    = errors.New("the store was written by a newer version of Longhand")
 	ErrDamaged  = errors.New("the store is damaged")
 	ErrReadOnly = errors.New("the folder cannot be written")
+	ErrWriting  = errors.New("it is being written: stop or wait first")
 	ErrNone     = errors.New("there is no such project")
 )
 
@@ -60,11 +62,15 @@ type Store struct {
 	lock *holder
 	now  func() time.Time
 
+	opens   sync.Mutex   // one project is opened or closed at a time
+	backing sync.Mutex   // one backup at a time
+	commits sync.RWMutex // commits read it, a backup writes it: nothing changes under one
+
 	mu      sync.Mutex
 	books   map[string]*Book
 	notices []Damage
 	global  global
-	changed bool // since the last backup
+	putting sync.Mutex // one change of global at a time
 }
 
 // Open opens the store in home, which is made where there is none. Once the
@@ -150,7 +156,7 @@ func (s *Store) listed() error {
 }
 
 // tuned are Badger's options for a book on a desk: every commit is synced, no
-// value goes to the value log, and the files are small.
+// value of less than 1 MiB goes to the value log, and the files are small.
 func tuned(folder string, log badger.Logger) badger.Options {
 	o := badger.DefaultOptions(folder)
 	o.SyncWrites = true
@@ -180,10 +186,14 @@ func (s *Store) Whole() bool { return s.db != nil }
 // it, and does not survive where there is no room: nothing is lost by that. Once
 // there is room Close may be called again.
 func (s *Store) Close() error {
+	s.backing.Lock()
+	defer s.backing.Unlock()
 	var errs []error
-	for _, b := range s.open2() {
-		errs = append(errs, b.Close())
+	s.opens.Lock()
+	for _, b := range s.allOpen() {
+		errs = append(errs, b.end())
 	}
+	s.opens.Unlock()
 	if s.db != nil && !s.db.IsClosed() {
 		if err := enoughRoom(s.home); err != nil {
 			return errors.Join(append(errs, err)...)
@@ -194,14 +204,18 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-func (s *Store) open2() []*Book {
+// allOpen are the projects that are open.
+func (s *Store) allOpen() []*Book {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []*Book
-	for _, b := range s.books {
-		all = append(all, b)
-	}
-	return all
+	return slices.Collect(maps.Values(s.books))
+}
+
+// ids are the projects of the database.
+func (s *Store) ids() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.global.Projects)
 }
 
 // Notices are what was found damaged and mended, or could not be taken in,
@@ -276,6 +290,8 @@ func (s *Store) write(puts map[string][]byte, dels []string, last map[string][]b
 	if err := enoughRoom(s.home); err != nil {
 		return err
 	}
+	s.commits.RLock()
+	defer s.commits.RUnlock()
 	size := 0
 	for k, v := range puts {
 		size += len(k) + len(v) + 64
@@ -306,9 +322,6 @@ func (s *Store) write(puts map[string][]byte, dels []string, last map[string][]b
 		}
 		dels = dels[n:]
 	}
-	s.mu.Lock()
-	s.changed = true
-	s.mu.Unlock()
 	return nil
 }
 

@@ -144,6 +144,31 @@ func (c *damageCase) compareBook(t *testing.T, id string, got, want *bookState, 
 	}
 }
 
+// keptBeside says that a file which was written anew is kept as it was found, or
+// what of it cannot be read.
+func (c *damageCase) keptBeside(t *testing.T, path string, before, harmed []byte) {
+	t.Helper()
+	if len(c.told) == 0 || bytes.HasPrefix(before, harmed) { // nothing in it but what was there before
+		return
+	}
+	switch c.kind {
+	case "journal", "mirror list", globalFile:
+	case "mirror text":
+		if isText(harmed) { // taken in, or in the history
+			return
+		}
+	default:
+		return
+	}
+	kept, _ := filepath.Glob(path + ".damaged*")
+	if !slices.ContainsFunc(kept, func(name string) bool {
+		b, err := os.ReadFile(name)
+		return err == nil && len(b) > 0 && bytes.HasSuffix(harmed, b)
+	}) {
+		t.Errorf("%s was written anew, and what was in it is not kept", c.file)
+	}
+}
+
 // tells says that the difference is told. A file of the mirror is a section's
 // own; from any other the whole project may be lost.
 func (c *damageCase) tells(project string, section int) bool {

@@ -137,6 +137,7 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 		before = c.harm(t, home)
 	}
 	is := sums(t, home)
+	harmed, _ := os.ReadFile(filepath.Join(home, c.file)) // none: it was removed
 	found, _, err, died := inChild(t, "check", home)
 	if err != nil {
 		t.Errorf("the check ends with %v", err)
@@ -169,10 +170,12 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 		t.Errorf("%s after %v: %v", how, found, err)
 		return "crash"
 	}
+	c.told = append(slices.Clone(found), st.Notices...)
 	if grave {
 		c.keptAside(t, home, is)
+	} else {
+		c.keptBeside(t, filepath.Join(home, c.file), before, harmed)
 	}
-	c.told = append(slices.Clone(found), st.Notices...)
 	silent, listed := c.compare(t, st, before, filepath.Join(home, c.file))
 	for _, d := range st.Left {
 		if c.kind != "backup" || d.File != c.file {

@@ -25,6 +25,7 @@ type listing struct {
 	bad     []badTable
 	strays  []string // tables that it does not list
 	dropped []uint64 // those that Badger does not survive to open
+	newest  uint64   // version in those that are sound
 	end     int64    // of its last whole record
 }
 
@@ -50,6 +51,7 @@ func listTables(folder string) (l listing, err error) {
 		listed[name] = true
 		t, whole := readTable(filepath.Join(folder, name))
 		if whole {
+			l.newest = max(l.newest, t.newest)
 			continue
 		}
 		if t.gone {
@@ -130,9 +132,10 @@ func inspected(folder string, log badger.Logger) badger.Options {
 const copyPrefix = ".check-"
 
 // copyDatabase makes a copy of the database that may be opened and thrown away.
-// Tables are never written again, so that a second name of them will do, as long
-// as nothing is compacted (inspected).
-func copyDatabase(home string) (string, error) {
+// Tables are never written again, so that a second name of them will do (linked),
+// as long as nothing is compacted, there (inspected) or here: Badger empties a
+// table before it removes it.
+func copyDatabase(home string, linked bool) (string, error) {
 	folder, err := os.MkdirTemp(home, copyPrefix)
 	if err != nil {
 		return "", fmt.Errorf("store: check: %w", err)
@@ -144,7 +147,7 @@ func copyDatabase(home string) (string, error) {
 			continue
 		}
 		a, b := filepath.Join(from, d.Name()), filepath.Join(folder, d.Name())
-		if strings.HasSuffix(d.Name(), ".sst") && os.Link(a, b) == nil {
+		if linked && strings.HasSuffix(d.Name(), ".sst") && os.Link(a, b) == nil {
 			continue
 		}
 		err = copySparse(a, b)

@@ -42,7 +42,7 @@ func (s *Store) keepForNewBadger(now string) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil // kept already
 	}
-	copied, err := copyDatabase(s.home)
+	copied, err := copyDatabase(s.home, false)
 	if err == nil {
 		err = os.Rename(copied, to)
 	}
