@@ -413,7 +413,7 @@ func (s *sweep) repairing(n int) {
 // goes on with them.
 func (s *sweep) drafting(n int) {
 	s.library, s.model = enginetest.Native(s.t)
-	first := []string{"draft", "--json", "--prompt", "A small town by the sea", "--outline", outlined(s.t, 40, 30, 30), "--ctx", "2048", "--model", s.model}
+	first := []string{"draft", "--json", "--prompt", "A small town by the sea", "--outline", outlined(s.t, 30, 20, 20), "--ctx", "2048", "--model", s.model}
 	id := ""
 	for s.kills < n && !s.t.Failed() {
 		args := first
@@ -438,9 +438,7 @@ func (s *sweep) draftOnce(id string, args []string) string {
 	told := texts{} // as it stood
 	if id != "" {
 		p, _ := s.journaled(id)
-		for i := range p.Sections {
-			told[i] = p.Sections[i].Text
-		}
+		told = textsOfProject(p)
 	}
 	v := s.victim(args...)
 	out, err := v.StdoutPipe()
@@ -450,7 +448,7 @@ func (s *sweep) draftOnce(id string, args []string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	after, n := s.r.IntN(200), 0
+	after, n := s.r.IntN(120), 0
 	if s.r.IntN(5) == 0 {
 		v.strike(s.draw(time.Second))
 	}
@@ -511,27 +509,29 @@ func (s *sweep) tells(id string, told texts, lines []printed, end time.Time) {
 		s.oldest = age
 	}
 	if s.oldest > 2*time.Second {
-		s.t.Errorf("text was lost that had been there for %v: printed …%+v, the journal has …%v", s.oldest, lines[max(0, at-3):], before)
+		s.t.Errorf("text was lost that had been there for %v: printed\n%q\nthe journal has\n%q", s.oldest, fmt.Sprint(told), fmt.Sprint(before[len(before)-1]))
 	}
 }
 
 // madeBy are the states of a draft's texts that its records have made, the last few.
 func madeBy(t *testing.T, records []draft.Record) (out []texts) {
 	t.Helper()
-	now := texts{}
+	p := &draft.Project{}
 	for i, r := range records {
-		line, err := draft.Marshal(r)
-		if err != nil {
+		if _, err := draft.Extend(p, r); err != nil {
 			t.Fatal(err)
 		}
-		var e event
-		if err := json.Unmarshal(line, &e); err != nil {
-			t.Fatal(err)
-		}
-		now.apply(e)
 		if i >= len(records)-6 {
-			out = append(out, maps.Clone(now))
+			out = append(out, textsOfProject(p))
 		}
 	}
 	return out
+}
+
+func textsOfProject(p *draft.Project) texts {
+	now := texts{}
+	for i, s := range p.Sections {
+		now[i] = s.Text
+	}
+	return now
 }

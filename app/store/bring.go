@@ -73,16 +73,7 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	if err != nil { // of a newer version of Longhand
 		return nil, fmt.Errorf("store: open %s: %w", id, err)
 	}
-	q, err := draft.Extend(nil, records...)
-	if err == nil && q.ID == "" {
-		err = errors.New("it begins with no draft")
-	}
-	if err == nil && s.db == nil && broken(raw) {
-		err = errors.New("a record in it is damaged, and only with the database could the draft go on")
-	}
-	if err != nil {
-		q = nil
-	}
+	q, err := s.journalled(raw, records)
 	switch {
 	case q == nil && p == nil:
 		return nil, fmt.Errorf("store: project %s: %w: its journal cannot be read: %w", id, ErrDamaged, err)
@@ -105,6 +96,21 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	b.all()
 	b.replayVersions(records)
 	return b, nil
+}
+
+// journalled is the project that the records of a journal make; nil with the
+// reason, where it cannot go on.
+func (s *Store) journalled(raw []byte, records []draft.Record) (*draft.Project, error) {
+	q, err := draft.Extend(nil, records...)
+	switch {
+	case err != nil:
+		return nil, err
+	case q.ID == "":
+		return nil, errors.New("it begins with no draft")
+	case s.db == nil && broken(raw):
+		return nil, errors.New("a record in it is damaged, and only with the database could the draft go on")
+	}
+	return q, nil
 }
 
 // anew begins a journal anew with the database's project, which has more than

@@ -255,3 +255,29 @@ func TestAnOlderMirrorIsNotTakenTwice(t *testing.T) {
 		t.Errorf("the text is %q, want %q", got, want)
 	}
 }
+
+// TestVersionsLostWithTheWriteAheadFileAreTold loses commits that a journal which
+// has begun anew does not tell again: the text is there, versions may not be.
+func TestVersionsLostWithTheWriteAheadFileAreTold(t *testing.T) {
+	home, s, b, a := book0(t)
+	a.must(s.Close())
+	s = opened(t, home)
+	a.goOn(s)
+	b = reopened(t, s, "p1")
+	id := b.Project().Sections[0].ID
+	a.must(b.Name(id, "lost"))
+	a.must(b.beginAnew())
+	a.must(b.Save())
+	a.edit(b, false)
+	want := b.Project()
+	home = killedCopy(t, s)
+	logs, _ := filepath.Glob(filepath.Join(home, databaseFolder, "*.mem"))
+	for _, name := range logs {
+		a.must(os.Truncate(name, 20))
+	}
+	s = opened(t, home)
+	same(t, "from the journal", reopened(t, s, "p1").Project(), want)
+	if told := s.Notices(); len(told) != 1 || told[0].Project != "p1" || !strings.HasPrefix(told[0].Kind, "older") {
+		t.Errorf("told %v", told)
+	}
+}

@@ -143,27 +143,41 @@ func (s *Store) finishSwap() error {
 		return fmt.Errorf("store: restore: %w", err)
 	}
 	for _, name := range []string{projectsFolder, databaseFolder} {
-		if _, err := os.Stat(filepath.Join(fresh, name)); err != nil {
-			continue // done already, or it stays
-		}
-		old := filepath.Join(s.home, name)
-		if _, err := os.Stat(filepath.Join(aside, name)); errors.Is(err, fs.ErrNotExist) {
-			if err := os.Rename(old, filepath.Join(aside, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("store: restore: %w", err)
-			}
-		}
-		os.Remove(old) // an empty folder, if one was made since
-		if err := os.Rename(filepath.Join(fresh, name), old); err != nil {
+		if err := s.swap(fresh, aside, name); err != nil {
 			return fmt.Errorf("store: restore: %w", err)
 		}
 	}
 	if what == swapAll {
-		if err := os.Rename(filepath.Join(s.home, globalFile), filepath.Join(aside, globalFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := moved(filepath.Join(s.home, globalFile), filepath.Join(aside, globalFile)); err != nil {
 			return fmt.Errorf("store: restore: %w", err)
 		}
 	}
 	syncFolder(s.home)
 	return os.RemoveAll(fresh)
+}
+
+// swap puts a folder of the new store in the place of the old one's.
+func (s *Store) swap(fresh, aside, name string) error {
+	if _, err := os.Stat(filepath.Join(fresh, name)); err != nil {
+		return nil // done already, or it stays
+	}
+	old := filepath.Join(s.home, name)
+	if _, err := os.Stat(filepath.Join(aside, name)); errors.Is(err, fs.ErrNotExist) {
+		if err := moved(old, filepath.Join(aside, name)); err != nil {
+			return err
+		}
+	}
+	os.Remove(old) // an empty folder, if one was made since
+	return os.Rename(filepath.Join(fresh, name), old)
+}
+
+// moved renames what is there.
+func moved(from, to string) error {
+	err := os.Rename(from, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Difference is a section that is not the same in two stores.

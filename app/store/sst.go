@@ -144,7 +144,7 @@ const (
 const mostBlock = 32 << 20
 
 func lookAt(b []byte, at, n int) block {
-	if at < 0 || n < 0 || at > len(b) || n > len(b)-at {
+	if at > len(b) || n > len(b)-at {
 		return damaged
 	}
 	raw := b[at : at+n]
@@ -159,13 +159,15 @@ func lookAt(b []byte, at, n int) block {
 	switch {
 	case ok && len(body) >= 4 && sumIs(body, sum):
 		return sound
-	case !ok && len(plain) >= 4 && uint64(binary.BigEndian.Uint32(plain[len(plain)-4:])) > uint64(len(plain)): // Badger sees that the sum is too long, and
+	case !ok && len(plain) >= 4 && lastNumber(plain) > len(plain): // Badger sees that the sum is too long, and
 		return damaged
-	case len(body) < 4 || uint64(binary.BigEndian.Uint32(body[len(body)-4:]))*4 > uint64(len(body)-4): // not whether the entries do
+	case len(body) < 4 || lastNumber(body)*4 > len(body)-4: // not whether the entries are
 		return deadly
 	}
 	return damaged
 }
+
+func lastNumber(b []byte) int { return int(binary.BigEndian.Uint32(b[len(b)-4:])) }
 
 // sumIs compares bytes with a sum as Badger writes it: a message of Protocol
 // Buffers whose field 1 is the kind, which is left out for CRC-32C, and whose
