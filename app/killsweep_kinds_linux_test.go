@@ -463,6 +463,9 @@ func (s *sweep) draftOnce(id string, args []string) string {
 		}
 	})
 	killed, end := v.end(), time.Now()
+	if s.t.Failed() {
+		s.t.Logf("%d lines were printed, the last: %+v", len(lines), lines[max(0, len(lines)-5):])
+	}
 	s.intact()
 	if id != "" && len(lines) > 0 {
 		s.tells(id, told, lines, end)

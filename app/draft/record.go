@@ -151,39 +151,51 @@ func Replay(records []Record) (*Project, error) {
 	return p, err
 }
 
-// Check says why a record does not fit the project as it stands.
-func (p *Project) Check(r Record) error {
-	index, turn := 0, false
+// Index is the place of the section that a record of the writer's is about;
+// false: it is about none.
+func Index(r Record) (section int, ok bool) {
 	switch r := r.(type) {
 	case SectionBegun:
-		index = r.Index
+		return r.Index, true
 	case Text:
-		index = r.Index
+		return r.Index, true
 	case Rewind:
-		index = r.Index
+		return r.Index, true
 	case TurnBegun:
-		index = r.Index
+		return r.Index, true
 	case TurnEnded:
-		index = r.Index
-		turn = true
-		if r.Chars < 0 || r.Keep < 0 || r.Keep > len(p.Transcript) {
-			return fmt.Errorf("it keeps %d tokens of %d", r.Keep, len(p.Transcript))
-		}
+		return r.Index, true
 	case Stands:
-		index = r.Index
-		turn = true
-		if r.Tokens < 0 || r.Tokens > len(p.Transcript) {
-			return fmt.Errorf("token %d of %d", r.Tokens, len(p.Transcript))
-		}
+		return r.Index, true
 	case SectionDone:
-		index = r.Index
-	default:
+		return r.Index, true
+	}
+	return 0, false
+}
+
+// Check says why a record does not fit the project as it stands.
+func (p *Project) Check(r Record) error {
+	index, ok := Index(r)
+	if !ok {
 		return p.fits(r)
 	}
 	if index < 0 || index >= len(p.Sections) {
 		return fmt.Errorf("section %d of %d", index, len(p.Sections))
 	}
-	if turn && len(p.Sections[index].Turns) == 0 {
+	turns := len(p.Sections[index].Turns)
+	switch r := r.(type) {
+	case TurnEnded:
+		if r.Chars < 0 || r.Keep < 0 || r.Keep > len(p.Transcript) {
+			return fmt.Errorf("it keeps %d tokens of %d", r.Keep, len(p.Transcript))
+		}
+	case Stands:
+		if r.Tokens < 0 || r.Tokens > len(p.Transcript) {
+			return fmt.Errorf("token %d of %d", r.Tokens, len(p.Transcript))
+		}
+	default:
+		return nil
+	}
+	if turns == 0 {
 		return fmt.Errorf("section %d has no turn yet", index)
 	}
 	return nil

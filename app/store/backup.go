@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -147,7 +146,7 @@ func verifyBackup(name string) error {
 	if st.Size() < int64(len(backupMark)+sha256.Size) {
 		return fmt.Errorf("store: the backup %s is cut", name)
 	}
-	var sum hash.Hash = sha256.New()
+	sum := sha256.New()
 	sum.Write(head)
 	if _, err := io.CopyN(sum, f, st.Size()-int64(len(backupMark)+sha256.Size)); err != nil {
 		return fmt.Errorf("store: %w", err)

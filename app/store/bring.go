@@ -62,11 +62,12 @@ func (s *Store) bring(id string) (*Book, error) {
 // database's, or nil.
 func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, error) {
 	raw, err := os.ReadFile(filepath.Join(s.folder(id), journalFile))
-	gone := errors.Is(err, os.ErrNotExist)
-	if gone && p == nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist) && p == nil:
 		return nil, fmt.Errorf("store: %q: %w", id, ErrNone)
-	}
-	if err != nil && !gone {
+	case errors.Is(err, os.ErrNotExist):
+		return s.anew(id, p, m, nil)
+	case err != nil:
 		return nil, fmt.Errorf("store: open %s: %w", id, err)
 	}
 	records, _, err := read(bytes.NewReader(raw), mark{})
@@ -86,10 +87,8 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	}
 	if m == nil {
 		m = &manifest{Created: s.created(id)}
-	} else if first, ok := records[0].(draft.Snapshot); ok && first.Project.Seq > m.Seq {
-		s.notice(Damage{Project: id, Index: -1, File: databaseFolder, Kind: "older than the journal, which begins later",
-			Mended: "the text is the journal's; versions that were kept in between are in a newer backup, if anywhere"})
 	}
+	s.tellGap(id, m, records[0])
 	b := s.book(id, log, q, m)
 	s.tellAside(id, log)
 	b.written = Changed(s.folder(id))
@@ -111,6 +110,15 @@ func (s *Store) journalled(raw []byte, records []draft.Record) (*draft.Project, 
 		return nil, errors.New("a record in it is damaged, and only with the database could the draft go on")
 	}
 	return q, nil
+}
+
+// tellGap says that a journal begins later than the database ends, whose last
+// commits were lost.
+func (s *Store) tellGap(id string, m *manifest, first draft.Record) {
+	if snapshot, ok := first.(draft.Snapshot); ok && m.Rev > 0 && snapshot.Project.Seq > m.Seq {
+		s.notice(Damage{Project: id, Index: -1, File: databaseFolder, Kind: "older than the journal, which begins later",
+			Mended: "the text is the journal's; versions that were kept in between are in a newer backup, if anywhere"})
+	}
 }
 
 // anew begins a journal anew with the database's project, which has more than

@@ -67,17 +67,9 @@ func (b *Book) prepare() (*commit, error) {
 	if b.written.After(was.Updated) {
 		c.man.Updated = b.written.UTC()
 	}
-	words := map[int]int{}
-	for _, l := range was.Sections {
-		words[l.ID] = l.Words
-	}
-	for i, s := range b.p.Sections {
-		n, known := words[s.ID]
-		if !known || c.dirty[sectionPart(s.ID)] {
-			n = draft.CountWords(s.Text)
-		}
-		c.man.Sections = append(c.man.Sections, line{s.ID, b.p.Outline.Sections[i].Title, n})
-		c.man.Words += n
+	for _, l := range b.lines(c.dirty) {
+		c.man.Sections = append(c.man.Sections, l)
+		c.man.Words += l.Words
 	}
 	parts := partsOf(b.p)
 	if err := b.putVersions(c, parts); err != nil {
@@ -109,6 +101,22 @@ func (b *Book) prepare() (*commit, error) {
 	}
 	c.manifest, _ = wrap(manifestKey(b.id), kindManifest, plain)
 	return c, nil
+}
+
+// lines name the sections; only what changed is counted again.
+func (b *Book) lines(dirty map[string]bool) (out []line) {
+	words := map[int]int{}
+	for _, l := range b.man.Sections {
+		words[l.ID] = l.Words
+	}
+	for i, s := range b.p.Sections {
+		n, known := words[s.ID]
+		if !known || dirty[sectionPart(s.ID)] {
+			n = draft.CountWords(s.Text)
+		}
+		out = append(out, line{s.ID, b.p.Outline.Sections[i].Title, n})
+	}
+	return out
 }
 
 func firstLine(s string) string {

@@ -77,12 +77,17 @@ func unwrap(key string, k kind, value []byte) (plain []byte, sum string, err err
 		return nil, "", errEnvelope
 	}
 	s, payload := value[head+n:head+n+sumBytes], value[head+n+sumBytes:]
-	var h zstd.Header
-	if h.Decode(payload) != nil || h.HasFCS && h.FrameContentSize != length || length > mostRatio*uint64(len(payload)) {
+	if !mayHold(payload, length) {
 		return nil, "", errEnvelope // before so much memory is asked for
 	}
 	if plain, err = unpacker.DecodeAll(payload, make([]byte, 0, length)); err != nil || uint64(len(plain)) != length || !bytes.Equal(s, sumOf(key, k, plain)) {
 		return nil, "", errEnvelope
 	}
 	return plain, base64.RawURLEncoding.EncodeToString(s), nil
+}
+
+// mayHold says that a payload may be a plain text of this length.
+func mayHold(payload []byte, length uint64) bool {
+	var h zstd.Header
+	return h.Decode(payload) == nil && (!h.HasFCS || h.FrameContentSize == length) && length <= mostRatio*uint64(len(payload))
 }

@@ -32,24 +32,30 @@ func FuzzEnvelope(f *testing.F) {
 				t.Errorf("wrapped again: %v", err)
 			}
 		}
-		value, sum := wrap("k", kindVersion, plain)
-		got, sum2, err := unwrap("k", kindVersion, value)
-		if err != nil || sum != sum2 || !bytes.Equal(got, plain) {
-			t.Fatalf("%q is %q: %v", plain, got, err)
-		}
-		if _, _, err := unwrap("l", kindVersion, value); err == nil {
-			t.Error("it opens under another key")
-		}
-		if _, _, err := unwrap("k", kindPart, value); err == nil {
-			t.Error("it opens as another kind")
-		}
-		if bits != 0 {
-			value[at%uint(len(value))] ^= bits
-			if got, _, err := unwrap("k", kindVersion, value); err == nil && !bytes.Equal(got, plain) {
-				t.Errorf("with byte %d changed it is %q", at%uint(len(value)), got)
-			}
-		}
+		wrapped(t, plain, at, bits)
 	})
+}
+
+// wrapped wraps a value and opens it again, and as another, and changed.
+func wrapped(t *testing.T, plain []byte, at uint, bits byte) {
+	t.Helper()
+	value, sum := wrap("k", kindVersion, plain)
+	got, sum2, err := unwrap("k", kindVersion, value)
+	if err != nil || sum != sum2 || !bytes.Equal(got, plain) {
+		t.Fatalf("%q is %q: %v", plain, got, err)
+	}
+	if _, _, err := unwrap("l", kindVersion, value); err == nil {
+		t.Error("it opens under another key")
+	}
+	if _, _, err := unwrap("k", kindPart, value); err == nil {
+		t.Error("it opens as another kind")
+	}
+	if bits != 0 {
+		value[at%uint(len(value))] ^= bits
+		if got, _, err := unwrap("k", kindVersion, value); err == nil && !bytes.Equal(got, plain) {
+			t.Errorf("with byte %d changed it is %q", at%uint(len(value)), got)
+		}
+	}
 }
 
 // FuzzManifest puts projects together from any manifest and any parts.
@@ -120,19 +126,7 @@ func FuzzMirror(f *testing.F) {
 		readList(folder)
 		var m mirror
 		if json.Unmarshal(list, &m) == nil {
-			if err := writeList(folder, m); err != nil {
-				t.Fatal(err)
-			}
-			again, err := readList(folder)
-			if again.Sum = m.Sum; err == nil && asJSON(again) != asJSON(m) {
-				t.Errorf("read again it is %s, was %s", asJSON(again), asJSON(m))
-			}
-			for _, l := range m.Sections {
-				if err == nil && l.File != filepath.Base(l.File) {
-					t.Errorf("it names the file %q", l.File)
-				}
-				l.section(file)
-			}
+			listed(t, folder, m, file)
 		}
 		parse(file)
 		written := render(title, text)
@@ -148,6 +142,24 @@ func FuzzMirror(f *testing.F) {
 			t.Errorf("%q under %q is read as %q under %q", text, title, body, now)
 		}
 	})
+}
+
+// listed writes a list and reads it again.
+func listed(t *testing.T, folder string, m mirror, file string) {
+	t.Helper()
+	if err := writeList(folder, m); err != nil {
+		t.Fatal(err)
+	}
+	again, err := readList(folder)
+	if again.Sum = m.Sum; err == nil && asJSON(again) != asJSON(m) {
+		t.Errorf("read again it is %s, was %s", asJSON(again), asJSON(m))
+	}
+	for _, l := range m.Sections {
+		if err == nil && l.File != filepath.Base(l.File) {
+			t.Errorf("it names the file %q", l.File)
+		}
+		l.section(file)
+	}
 }
 
 // FuzzTable reads any bytes as a table of the database.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -180,8 +181,7 @@ func (b *Book) replayVersions(records []draft.Record) {
 func (b *Book) putVersions(c *commit, parts map[string]func() any) error {
 	for name := range b.man.Parts {
 		if name[0] == 'h' && name != partHead { // indexes stay, also of sections that were removed
-			var id int
-			fmt.Sscanf(name, "h%d", &id)
+			id, _ := strconv.Atoi(name[1:])
 			parts[name] = func() any { return b.history[id] }
 		}
 	}
@@ -304,8 +304,7 @@ func (b *Book) Prune(now time.Time) error {
 	}
 	var dels []string
 	for _, name := range b.man.names('h') {
-		var id int
-		fmt.Sscanf(name, "h%d", &id)
+		id, _ := strconv.Atoi(name[1:]) // names gives numbers
 		all, err := b.versionsOf(id)
 		if err != nil {
 			return err

@@ -284,7 +284,7 @@ func read(f io.Reader, at mark) (records []draft.Record, end mark, err error) {
 	in := bufio.NewReaderSize(f, 1<<20)
 	for {
 		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return records, at, nil
 		}
 		if err != nil {
@@ -328,7 +328,7 @@ func setAside(f *os.File, good int64) (name string, err error) {
 	}
 	rest := make([]byte, st.Size()-good)
 	n, err := f.ReadAt(rest, good)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	if name, err = keepAside(f.Name(), rest[:n]); err != nil {

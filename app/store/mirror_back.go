@@ -197,34 +197,40 @@ func (b *Book) keepOutside() error {
 		if err != nil || slices.Contains(l.Sums, fileSum(string(raw))) {
 			continue
 		}
-		k := p.Find(l.ID)
-		told := Damage{Project: b.id, Section: l.ID, Index: k, Title: l.Plan.Title, File: l.File}
-		text := ""
-		if k >= 0 {
-			_, text, _ = parseAs(l.Plan.Title, p.Sections[k].Text, string(raw))
+		var one bool
+		if one, err = b.keepFile(p, l, name, raw); err != nil {
+			return err
 		}
-		switch {
-		case k < 0 || !isText(raw):
-			aside, err := putAside(name)
-			if err != nil {
-				return err
-			}
-			told.Kind, told.Mended = "changed outside", "it is kept as "+aside
-		case strings.TrimSpace(text) == "" || strings.TrimSpace(text) == strings.TrimSpace(p.Sections[k].Text) || b.knows(l.ID, text):
-			continue
-		default:
-			if err := b.keepText(l.ID, l.File, text); err != nil {
-				return err
-			}
-			kept = true
-			told.Kind, told.Mended = "changed outside while the project was open", "the text here stays; the other is in the section's history, to be restored if you prefer it"
-		}
-		b.s.notice(told)
+		kept = kept || one
 	}
 	if kept {
 		return b.Save()
 	}
 	return nil
+}
+
+// keepFile keeps what another program made of a section's file: as a version, or,
+// where it cannot be one, under another name.
+func (b *Book) keepFile(p *draft.Project, l mirrorSection, name string, raw []byte) (kept bool, err error) {
+	k := p.Find(l.ID)
+	told := Damage{Project: b.id, Section: l.ID, Index: k, Title: l.Plan.Title, File: l.File}
+	if k < 0 || !isText(raw) {
+		aside, err := putAside(name)
+		told.Kind, told.Mended = "changed outside", "it is kept as "+aside
+		if err == nil {
+			b.s.notice(told)
+		}
+		return false, err
+	}
+	_, text, _ := parseAs(l.Plan.Title, p.Sections[k].Text, string(raw))
+	if t := strings.TrimSpace(text); t == "" || t == strings.TrimSpace(p.Sections[k].Text) || b.knows(l.ID, text) {
+		return false, nil
+	}
+	told.Kind, told.Mended = "changed outside while the project was open", "the text here stays; the other is in the section's history, to be restored if you prefer it"
+	if err = b.keepText(l.ID, l.File, text); err == nil {
+		b.s.notice(told)
+	}
+	return true, err
 }
 
 // keepText keeps another program's text as a version.

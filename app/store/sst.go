@@ -144,17 +144,21 @@ const (
 const mostBlock = 32 << 20
 
 func lookAt(b []byte, at, n int) block {
-	if at > len(b) || n > len(b)-at {
+	if at < 0 || n < 0 || at > len(b)-n { // the index fits its sum, and is wrong
 		return damaged
 	}
-	raw := b[at : at+n]
-	if size, err := snappy.DecodedLen(raw); err == nil && size > mostBlock {
+	if size, err := snappy.DecodedLen(b[at : at+n]); err == nil && size > mostBlock {
 		return deadly
 	}
-	plain, err := snappy.Decode(nil, raw)
+	plain, err := snappy.Decode(nil, b[at:at+n])
 	if err != nil {
 		return damaged
 	}
+	return lookInto(plain)
+}
+
+// lookInto looks at a block that is unpacked.
+func lookInto(plain []byte) block {
 	body, sum, ok := cutLength(plain)
 	switch {
 	case ok && len(body) >= 4 && sumIs(body, sum):

@@ -11,45 +11,45 @@ import (
 )
 
 // places says that what a check names lies in the damaged file.
-func (c *damageCase) places(t *testing.T, found []Damage) {
+func (c *damageCase) places(t *testing.T) {
 	t.Helper()
-	sections := 0
-	for _, d := range found {
+	for _, d := range c.told {
 		if d.File != c.file && d.File != databaseFolder {
 			t.Errorf("%s is damaged, and told is %v", c.file, d)
 		}
 		switch c.kind {
 		case "table":
-			in := c.shape.owners[filepath.Base(c.file)]
-			if d.Project != "" && !in[d.Project][d.Section] {
+			if in := c.shape.owners[filepath.Base(c.file)]; d.Project != "" && !in[d.Project][d.Section] {
 				t.Errorf("%v: that table holds %v", d, in)
 			}
-			if d.Section != 0 {
-				sections++
-			}
-		case "journal", "mirror list", "mirror text":
+		case "journal", "mirror list":
 			if id := strings.Split(c.file, "/")[1]; d.Project != id {
 				t.Errorf("%v: the file is of project %s", d, id)
 			}
-			if c.kind == "mirror text" {
-				if list, err := readList(filepath.Join(c.shape.home, filepath.Dir(filepath.Dir(c.file)))); err == nil && !slices.ContainsFunc(list.Sections, func(l mirrorSection) bool {
-					return l.ID == d.Section && l.File == filepath.Base(c.file)
-				}) {
-					t.Errorf("%v is not the section of the file", d)
-				}
+		case "mirror text":
+			if !c.isOf(d) {
+				t.Errorf("%v is not the section of the file", d)
 			}
 		}
 	}
-	if c.kind == "table" && len(found) > 0 {
-		c.place = c.placed(found, sections)
+	if c.kind == "table" && len(c.told) > 0 {
+		c.place = c.placed(c.told)
 		if strings.HasPrefix(c.place, "lost") {
-			t.Logf("%s: %v: holds %v", c.place, found, c.shape.owners[filepath.Base(c.file)])
+			t.Logf("%s: %v: holds %v", c.place, c.told, c.shape.owners[filepath.Base(c.file)])
 		}
 	}
 }
 
+// isOf says that the section is the one of the mirror's file.
+func (c *damageCase) isOf(d Damage) bool {
+	list, err := readList(filepath.Join(c.shape.home, filepath.Dir(filepath.Dir(c.file))))
+	return err == nil && d.Project == strings.Split(c.file, "/")[1] && slices.ContainsFunc(list.Sections, func(l mirrorSection) bool {
+		return l.ID == d.Section && l.File == filepath.Base(c.file)
+	})
+}
+
 // placed says how well a damaged table is named.
-func (c *damageCase) placed(found []Damage, sections int) string {
+func (c *damageCase) placed(found []Damage) string {
 	has := false
 	for _, in := range c.shape.owners[filepath.Base(c.file)] {
 		for id := range in {
@@ -57,7 +57,7 @@ func (c *damageCase) placed(found []Damage, sections int) string {
 		}
 	}
 	switch {
-	case sections > 0:
+	case slices.ContainsFunc(found, func(d Damage) bool { return d.Section != 0 }):
 		return "named with sections"
 	case slices.ContainsFunc(found, func(d Damage) bool { return d.Project != "" }):
 		return "named with the project"
@@ -116,30 +116,37 @@ func (c *damageCase) compareBook(t *testing.T, id string, got, want *bookState, 
 			miss(id, w.ID, "it is gone")
 			continue
 		}
-		g := got.Sections[k]
-		switch {
-		case g.Text != w.Text:
-			miss(id, w.ID, "its text is\n%q\nwant\n%q", g.Text, w.Text)
-			if c.kind == "mirror text" && w.Text != "" && !slices.Contains(g.Old, w.Text) {
-				t.Errorf("project %s, section %d: what was there is not in the history", id, w.ID)
-			}
-		case g.Whole != w.Whole:
-			miss(id, w.ID, "it is\n%s\nwant\n%s", g.Whole, w.Whole)
-		case k != i:
+		if k != i {
 			miss(id, 0, "section %d is the %d-th, want the %d-th", w.ID, k, i)
 		}
-		if a, b := asJSON(g.Versions), asJSON(w.Versions); a != b || !slices.Equal(g.Old, w.Old) {
-			miss(id, w.ID, "its versions are\n%s\nwant\n%s", a, b)
-			for n, v := range w.Versions { // told or not, a version that was there stays
-				if c.kind == "mirror text" && (n >= len(g.Versions) || asJSON(g.Versions[n]) != asJSON(v) || g.Old[n] != w.Old[n]) {
-					t.Errorf("project %s, section %d: version %d is gone", id, w.ID, v.N)
-				}
-			}
-		}
+		c.compareSection(t, id, got.Sections[k], w, miss)
 	}
 	for _, g := range got.Sections {
 		if !slices.ContainsFunc(want.Sections, func(s sectionState) bool { return s.ID == g.ID }) {
 			miss(id, g.ID, "it is there")
+		}
+	}
+}
+
+func (c *damageCase) compareSection(t *testing.T, id string, g, w sectionState, miss func(string, int, string, ...any)) {
+	t.Helper()
+	switch {
+	case g.Text != w.Text:
+		miss(id, w.ID, "its text is\n%q\nwant\n%q", g.Text, w.Text)
+		if c.kind == "mirror text" && w.Text != "" && !slices.Contains(g.Old, w.Text) {
+			t.Errorf("project %s, section %d: what was there is not in the history", id, w.ID)
+		}
+	case g.Whole != w.Whole:
+		miss(id, w.ID, "it is\n%s\nwant\n%s", g.Whole, w.Whole)
+	}
+	a, b := asJSON(g.Versions), asJSON(w.Versions)
+	if a == b && slices.Equal(g.Old, w.Old) {
+		return
+	}
+	miss(id, w.ID, "its versions are\n%s\nwant\n%s", a, b)
+	for n, v := range w.Versions { // told or not, a version that was there stays
+		if c.kind == "mirror text" && (n >= len(g.Versions) || asJSON(g.Versions[n]) != asJSON(v) || g.Old[n] != w.Old[n]) {
+			t.Errorf("project %s, section %d: version %d is gone", id, w.ID, v.N)
 		}
 	}
 }

@@ -22,76 +22,79 @@ func ownersOf(t testing.TB, home string) map[string]holds {
 	copyHome := t.TempDir()
 	copied(t, home, copyHome)
 	folder := filepath.Join(copyHome, databaseFolder)
-	at := map[string]map[string]bool{} // by key and version
+	o := &owned{t: t, at: map[string][]string{}, out: map[string]holds{}}
 	tables, _ := filepath.Glob(filepath.Join(folder, "*.sst"))
 	for _, path := range tables {
 		for _, key := range keysOfTable(t, path) {
-			if at[key] == nil {
-				at[key] = map[string]bool{}
-			}
-			at[key][filepath.Base(path)] = true
+			o.at[key] = append(o.at[key], filepath.Base(path))
 		}
 	}
-	o := tuned(folder, &badgerLog{})
-	o.NumCompactors, o.CompactL0OnClose, o.NumLevelZeroTablesStall = 0, false, 100
-	db, err := badger.Open(o)
+	db, err := badger.Open(inspected(folder, &badgerLog{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	s := &Store{home: home, db: db, log: &badgerLog{}}
-	out := map[string]holds{}
-	note := func(key, project string, section int) {
-		err := db.View(func(txn *badger.Txn) error {
-			item, err := txn.Get([]byte(key))
-			if err != nil {
-				return fmt.Errorf("%s: %w", key, err)
-			}
-			for file := range at[fmt.Sprint(key, "@", item.Version())] {
-				if out[file] == nil {
-					out[file] = holds{}
-				}
-				out[file].add(project, section)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	note(keyGlobal, "", 0)
-	note(keySchema, "", 0)
-	ids, err := s.keys(manifests)
+	o.s = &Store{home: home, db: db, log: &badgerLog{}}
+	o.note(keyGlobal, "", 0)
+	o.note(keySchema, "", 0)
+	ids, err := o.s.keys(manifests)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range ids {
-		id := strings.TrimPrefix(key, manifests)
-		note(key, id, 0)
-		m, err := s.manifest(id)
+		o.project(strings.TrimPrefix(key, manifests))
+	}
+	return o.out
+}
+
+type owned struct {
+	t   testing.TB
+	s   *Store
+	at  map[string][]string // tables, by key and version
+	out map[string]holds
+}
+
+// note says whose a key is.
+func (o *owned) note(key, project string, section int) {
+	o.t.Helper()
+	err := o.s.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte(key))
 		if err != nil {
-			t.Fatal(err)
+			return fmt.Errorf("%s: %w", key, err)
 		}
-		for name, entry := range m.Parts {
-			section := 0
-			if name != partHead && (name[0] == 's' || name[0] == 'h') {
-				fmt.Sscanf(name[1:], "%d", &section)
+		for _, file := range o.at[fmt.Sprint(key, "@", item.Version())] {
+			if o.out[file] == nil {
+				o.out[file] = holds{}
 			}
-			note(partKey(id, name, entry.Rev), id, section)
-			if name[0] != 'h' || name == partHead {
-				continue
-			}
-			plain, _, err := s.get(partKey(id, name, entry.Rev), kindPart)
-			var all []VersionInfo
-			if err != nil || json.Unmarshal(plain, &all) != nil {
-				t.Fatal(err)
-			}
-			for _, v := range all {
-				note(versionKey(id, section, v.N), id, section)
-			}
+			o.out[file].add(project, section)
+		}
+		return nil
+	})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *owned) project(id string) {
+	o.t.Helper()
+	o.note(manifestKey(id), id, 0)
+	m, err := o.s.manifest(id)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for name, entry := range m.Parts {
+		o.note(partKey(id, name, entry.Rev), id, sectionOf(name))
+	}
+	for _, name := range m.names('h') {
+		plain, _, err := o.s.get(partKey(id, name, m.Parts[name].Rev), kindPart)
+		var all []VersionInfo
+		if err != nil || json.Unmarshal(plain, &all) != nil {
+			o.t.Fatal(err)
+		}
+		for _, v := range all {
+			o.note(versionKey(id, sectionOf(name), v.N), id, sectionOf(name))
 		}
 	}
-	return out
 }
 
 // keysOfTable are the keys of a sound table, each with its version.

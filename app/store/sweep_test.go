@@ -138,22 +138,9 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 	}
 	is := sums(t, home)
 	harmed, _ := os.ReadFile(filepath.Join(home, c.file)) // none: it was removed
-	found, _, err, died := inChild(t, "check", home)
-	if err != nil {
-		t.Errorf("the check ends with %v", err)
-	}
-	grave := slices.ContainsFunc(found, func(d Damage) bool { return d.Grave })
-	if c.died = died != ""; c.died { // what the program says where its child dies
-		t.Logf("the check died: %s", died)
-		found, grave = append(found, Damage{File: databaseFolder, Index: -1, Kind: "the check died: " + died, Grave: true}), true
-		leftovers, _ := filepath.Glob(filepath.Join(home, copyPrefix+"*"))
-		for _, name := range leftovers {
-			os.RemoveAll(name)
-		}
-	}
+	grave := c.check(t, home)
 	c.unchanged(t, "the check", is, sums(t, home))
-	c.places(t, found)
-	c.told = found
+	c.places(t)
 	how := "open"
 	if grave {
 		how = Rebuild
@@ -162,15 +149,11 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 		}
 	}
 	_, st, err, died := inChild(t, how, home)
-	switch {
-	case died != "":
-		t.Errorf("%s after %v: the process died: %s", how, found, died)
-		return "crash"
-	case err != nil:
-		t.Errorf("%s after %v: %v", how, found, err)
+	if died != "" || err != nil {
+		t.Errorf("%s after %v: %v %s", how, c.told, err, died)
 		return "crash"
 	}
-	c.told = append(slices.Clone(found), st.Notices...)
+	c.told = append(c.told, st.Notices...)
 	if grave {
 		c.keptAside(t, home, is)
 	} else {
@@ -182,6 +165,31 @@ func (c *damageCase) run(t *testing.T) (outcome string) {
 			t.Errorf("after %s the check finds %v", how, d)
 		}
 	}
+	return c.outcome(t, grave, silent, listed)
+}
+
+// check checks the store in a child, as the program does; grave says that it must
+// not be opened.
+func (c *damageCase) check(t *testing.T, home string) (grave bool) {
+	t.Helper()
+	found, _, err, died := inChild(t, "check", home)
+	if err != nil {
+		t.Errorf("the check ends with %v", err)
+	}
+	if c.died = died != ""; c.died { // what the program says then
+		t.Logf("the check died: %s", died)
+		found = append(found, Damage{File: databaseFolder, Index: -1, Kind: "the check died: " + died, Grave: true})
+		leftovers, _ := filepath.Glob(filepath.Join(home, copyPrefix+"*"))
+		for _, name := range leftovers {
+			os.RemoveAll(name)
+		}
+	}
+	c.told = found
+	return slices.ContainsFunc(found, func(d Damage) bool { return d.Grave })
+}
+
+func (c *damageCase) outcome(t *testing.T, grave, silent, listed bool) string {
+	t.Helper()
 	switch {
 	case silent:
 		return "silent"

@@ -14,70 +14,61 @@ func (b *Book) all() {
 // record is folded; parts that are new are written in any case.
 func (b *Book) touch(r draft.Record) {
 	b.dirty[partHead] = true
-	index := func(i int) {
+	if i, ok := draft.Index(r); ok {
 		if i >= 0 && i < len(b.p.Sections) {
 			b.dirty[sectionPart(b.p.Sections[i].ID)] = true
 		}
-	}
-	steps := func() {
-		for i, s := range b.p.Steps {
-			if i == 0 || i >= len(b.p.Steps)-b.p.Undone-1 {
-				b.dirty[stepPart(s.N)] = true
-			}
+		if _, begun := r.(draft.SectionBegun); begun {
+			b.touchSteps()
 		}
+		return
 	}
 	switch r := r.(type) {
 	case draft.Think:
 		b.dirty[partMind] = true
 	case draft.Started, draft.Snapshot, draft.Outline:
 		b.all()
-	case draft.SectionBegun:
-		index(r.Index)
-		steps()
-	case draft.Text:
-		index(r.Index)
-	case draft.Rewind:
-		index(r.Index)
-	case draft.Stands:
-		index(r.Index)
-	case draft.TurnBegun:
-		index(r.Index)
-	case draft.TurnEnded:
-		index(r.Index)
-	case draft.SectionDone:
-		index(r.Index)
 	case draft.Compacted: // it ends turns that are open elsewhere
-		b.dirty[partPlan] = true
-		for i, s := range b.p.Sections {
+		for _, s := range b.p.Sections {
 			if n := len(s.Turns); n > 0 && s.Turns[n-1].Ended == "" {
-				index(i)
+				b.dirty[sectionPart(s.ID)] = true
 			}
 		}
 	case draft.Edit:
 		b.dirty[sectionPart(r.Section)] = true
-		steps()
+		b.touchSteps()
 	case draft.Become:
 		b.dirty[sectionPart(r.Section.ID)] = true
-		steps()
+		b.touchSteps()
 	case draft.Undo:
 		if i := len(b.p.Steps) - 1 - b.p.Undone; i >= 0 {
 			b.touchOps(b.p.Steps[i])
 		}
-		steps()
+		b.touchSteps()
 	case draft.Redo:
 		if i := len(b.p.Steps) - b.p.Undone; b.p.Undone > 0 {
 			b.touchOps(b.p.Steps[i])
 		}
-		steps()
+		b.touchSteps()
 	case draft.Preference:
 		b.dirty[choicePart(max(0, len(b.p.Choices)-1))] = true
 	case draft.Place, draft.Remove, draft.Move, draft.Line, draft.Title:
 		b.dirty[partPlan] = true
-		steps()
+		b.touchSteps()
 	case draft.Note:
-		steps()
+		b.touchSteps()
 	default:
 		b.dirty[partPlan] = true
+	}
+}
+
+// touchSteps notes the steps that can be undone or redone next, and the oldest,
+// which may go.
+func (b *Book) touchSteps() {
+	for i, s := range b.p.Steps {
+		if i == 0 || i >= len(b.p.Steps)-b.p.Undone-1 {
+			b.dirty[stepPart(s.N)] = true
+		}
 	}
 }
 
