@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,33 +25,41 @@ import (
 func TestKillSweep(t *testing.T) {
 	kills, r := storeKills(), moments(t)
 	var tolls []*toll
-	for _, k := range []struct {
-		name  string
-		share int // of a hundred kills
-		most  bool
-		sweep func(*sweep, int)
-	}{
-		{"editing", 22, false, (*sweep).editing},
-		{"drafting by records", 12, false, (*sweep).draftingRecords},
-		{"backing up", 14, false, (*sweep).backingUp},
-		{"restoring", 10, false, (*sweep).restoring},
-		{"migrating", 10, false, (*sweep).migrating},
-		{"importing", 6, false, (*sweep).importing},
-		{"repairing", 6, false, (*sweep).repairing},
-		{"drafting", 20, true, (*sweep).drafting},
-	} {
-		n := (kills*k.share + 99) / 100
-		if k.most && kills < longSweep {
-			continue
+	t.Run("kinds", func(t *testing.T) {
+		for _, k := range []struct {
+			name  string
+			share int // of a hundred kills
+			sweep func(*sweep, int)
+		}{
+			{"editing", 22, (*sweep).editing},
+			{"drafting by records", 12, (*sweep).draftingRecords},
+			{"backing up", 14, (*sweep).backingUp},
+			{"restoring", 10, (*sweep).restoring},
+			{"migrating", 10, (*sweep).migrating},
+			{"importing", 6, (*sweep).importing},
+			{"repairing", 6, (*sweep).repairing},
+			{"drafting", 20, (*sweep).drafting}, // with the engine, which takes its time
+		} {
+			long := kills >= longSweep
+			if k.name == "drafting" && !long {
+				continue
+			}
+			s := &sweep{r: rand.New(rand.NewPCG(r.Uint64(), 1)), toll: &toll{kind: k.name}, takes: map[string]time.Duration{}, long: long}
+			tolls = append(tolls, s.toll)
+			t.Run(k.name, func(t *testing.T) {
+				if !long {
+					t.Parallel() // they mostly wait for the disk
+				}
+				s.program = &program{t: t, home: t.TempDir()}
+				k.sweep(s, (kills*k.share+99)/100)
+			})
 		}
-		t.Run(k.name, func(t *testing.T) {
-			s := &sweep{program: &program{t: t, home: t.TempDir()}, r: r, toll: &toll{kind: k.name}, takes: map[string]time.Duration{}, long: kills >= longSweep}
-			t.Cleanup(func() { tolls = append(tolls, s.toll) })
-			k.sweep(s, n)
-		})
-	}
+	})
 	t.Log(table(tolls))
 }
+
+// mostLost is how old text may be that a kill takes and nobody was promised.
+const mostLost = 2 * time.Second
 
 // longSweep is how many kills make a sweep that takes its time.
 const longSweep = 50
@@ -63,6 +69,43 @@ func storeKills() int {
 		return n
 	}
 	return 9 // every kind rounds up
+}
+
+// TestWhatAKillLeaves opens stores as a kill leaves them that hits between two
+// steps which are so near each other that no sweep meets it.
+func TestWhatAKillLeaves(t *testing.T) {
+	for what, left := range map[string]map[string]string{
+		"the database's folder":             {"store/LOCK": "1", "store/MANIFEST-REWRITE": "x"},
+		"a log without its length":          {"store/00009.mem": "", "store/000009.vlog": ""},
+		"a table that is listed nowhere":    {"store/000099.sst": "half of it"},
+		"a journal without a record":        {"projects/empty/journal.jsonl": ""},
+		"a project that was being begun":    {"projects/.longhand-x/journal.jsonl": "{"},
+		"a store that was being restored":   {".restored/store/MANIFEST": "x"},
+		"a backup that was being written":   {"backups/2026-01-02.longhand-backup.part": "longhand"},
+		"files that were being written":     {".longhand-1": "{", "projects/a/.longhand-2": "{", "projects/a/text/.longhand-3": "#"},
+		"a check that was at its beginning": {".check-1/MANIFEST": "x"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := &sweep{program: &program{t: t, home: t.TempDir()}, r: rand.New(rand.NewPCG(1, 1)), toll: &toll{}}
+			want := map[string]string{}
+			if what != "the database's folder" { // that is a first start
+				s.plant("a", (&author{r: s.r}).beginning("a")...)
+				want = s.state(s.home)
+			}
+			for name, holds := range left {
+				name = filepath.Join(s.home, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(holds), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.intact()
+			if is := s.state(s.home); !maps.Equal(is, want) {
+				t.Errorf("the store holds %v, want %v", is, want)
+			}
+			s.nothingLeft()
+		})
+	}
 }
 
 // A toll is what the kills of one kind cost.
@@ -100,68 +143,6 @@ type sweep struct {
 	expects []string // what is told that is in order
 }
 
-// A victim is the program, on its way to be killed.
-type victim struct {
-	*exec.Cmd
-	s        *sweep
-	problems bytes.Buffer
-	family   *os.File // ends when the last of its processes is gone
-	timer    *time.Timer
-}
-
-// victim makes a command line in a process group of its own. Every process of it
-// inherits one end of a pipe.
-func (s *sweep) victim(args ...string) *victim {
-	s.t.Helper()
-	v := &victim{Cmd: s.command(args...), s: s}
-	r, w, err := os.Pipe()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { r.Close(); w.Close() })
-	v.family, v.ExtraFiles = r, []*os.File{w}
-	if s.model == "" { // the engine would ask for as many threads
-		v.Env = append(v.Env, "GOMAXPROCS=2")
-	}
-	v.Stderr, v.SysProcAttr = &v.problems, &syscall.SysProcAttr{Setpgid: true}
-	return v
-}
-
-// strike kills the victim after some time: it alone, or its children with it.
-func (v *victim) strike(after time.Duration) {
-	pid := v.Process.Pid
-	if v.s.r.IntN(2) == 0 {
-		pid = -pid
-	}
-	v.timer = time.AfterFunc(after, func() { syscall.Kill(pid, syscall.SIGKILL) })
-}
-
-// end waits for the victim and says whether it was killed.
-func (v *victim) end() (killed bool) {
-	v.s.t.Helper()
-	err := v.Wait()
-	if v.timer != nil {
-		v.timer.Stop()
-	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL && v.timer != nil {
-		v.s.kills++
-		killed = true
-	} else if err != nil {
-		v.s.failed++
-		v.s.t.Errorf("%v: %v: %s", v.Args[1:], err, v.problems.String())
-	}
-	v.s.alarm(v.problems.String())
-	v.ExtraFiles[0].Close()
-	return killed
-}
-
-// lastOne waits until the victim's children are gone too.
-func (v *victim) lastOne() {
-	var b [1]byte
-	v.family.Read(b[:])
-}
-
 // cut is what the line leaves that was being written: it is told since damage
 // looks the same.
 var cut = []string{"its last records could not be read", "its last record is cut"}
@@ -176,60 +157,6 @@ func (s *sweep) alarm(problems string) {
 			s.t.Errorf("told after a kill: %s", note)
 		}
 	}
-}
-
-// kill runs a command and kills it somewhere in the time that it takes.
-func (s *sweep) kill(args ...string) (v *victim, killed bool) {
-	s.t.Helper()
-	what := strings.Join(args[:min(2, len(args))], " ")
-	if s.takes[what] == 0 {
-		s.takes[what] = 300 * time.Millisecond
-	}
-	v = s.victim(args...)
-	began := time.Now()
-	if err := v.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	v.strike(time.Duration(s.r.Int64N(int64(s.takes[what]))))
-	if killed = v.end(); killed {
-		s.takes[what] += s.takes[what] / 8
-	} else {
-		s.takes[what] = time.Since(began)
-	}
-	return v, killed
-}
-
-// until runs a command until it was killed so often, and then until it is done.
-func (s *sweep) until(n int, each func(done bool), args ...string) {
-	s.t.Helper()
-	for n > 0 {
-		v, killed := s.kill(args...)
-		if killed {
-			n--
-		}
-		each(!killed)
-		v.lastOne()
-		if s.t.Failed() {
-			return
-		}
-	}
-	s.run(args...)
-	each(true)
-}
-
-// run runs a command to its end and returns what it prints.
-func (s *sweep) run(args ...string) string {
-	s.t.Helper()
-	v := s.victim(args...)
-	var out bytes.Buffer
-	v.Stdout = &out
-	if err := v.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	s.opens++
-	v.end()
-	v.lastOne()
-	return out.String()
 }
 
 func (s *sweep) expected(note string) bool {
@@ -320,4 +247,36 @@ func (s *sweep) journaled(id string) (*draft.Project, []draft.Record) {
 		s.t.Fatal(err)
 	}
 	return p, records
+}
+
+// nothingLeft looks that what kills leave goes away: at once, or in an hour.
+func (s *sweep) nothingLeft() {
+	s.t.Helper()
+	old := time.Now().Add(-2 * time.Hour)
+	copies, _ := filepath.Glob(filepath.Join(s.home, ".check-*"))
+	for _, name := range copies {
+		if err := os.Chtimes(name, old, old); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.run("projects", "list")
+	st := s.open(s.home)
+	cards, err := st.Projects()
+	for _, c := range cards { // a project's own goes when it is opened
+		var b *store.Book
+		if err == nil {
+			b, err = st.Open(c.ID)
+		}
+		if err == nil {
+			err = b.Close()
+		}
+	}
+	if err = errors.Join(err, st.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, left := range []string{".check-*", ".restored", ".longhand-*", "backups/*.part", "projects/.*", "projects/*/.*"} {
+		if found, _ := filepath.Glob(filepath.Join(s.home, left)); len(found) > 0 {
+			s.t.Errorf("left: %v", found)
+		}
+	}
 }

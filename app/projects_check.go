@@ -76,12 +76,12 @@ func (c *projectsRestoreCmd) run(e *env) error {
 	if err != nil {
 		return heldHint(err)
 	}
-	return e.replaced(c.JSON, aside)
+	return e.replaced(c.JSON, aside, true)
 }
 
 // replaced says what a new store holds, and where the old one went.
-func (e *env) replaced(asJSON bool, aside string) error {
-	cards, found, err := e.renewed(aside)
+func (e *env) replaced(asJSON bool, aside string, whole bool) error {
+	cards, found, err := e.renewed(aside, whole)
 	if err != nil {
 		return err
 	}
@@ -102,8 +102,9 @@ func (e *env) replaced(asJSON bool, aside string) error {
 }
 
 // renewed opens a store that took the place of another, has everything taken in
-// that journals and mirrors hold, and compares it with the one before.
-func (e *env) renewed(aside string) ([]store.Card, []store.Damage, error) {
+// that journals and mirrors hold, and compares it with the one before. In one that
+// is a backup as a whole every journal begins anew: that need not be told.
+func (e *env) renewed(aside string, whole bool) ([]store.Card, []store.Damage, error) {
 	s, err := store.Open(e.home, nil) // it was made a moment ago
 	if err != nil {
 		return nil, nil, storeHint(err)
@@ -125,6 +126,9 @@ func (e *env) renewed(aside string) ([]store.Card, []store.Damage, error) {
 		return nil, nil, err
 	}
 	found := s.Notices()
+	if whole {
+		found = nil
+	}
 	for _, d := range store.Compare(idsOf(cards), peeker(store.Beside(aside)), peeker(s)) {
 		found = append(found, difference(d))
 	}
@@ -218,7 +222,7 @@ func (c *projectsCheckCmd) run(e *env) error {
 		if err != nil {
 			return storeHint(err)
 		}
-		return e.replaced(c.JSON, aside)
+		return e.replaced(c.JSON, aside, how == "backup")
 	}
 	return hinted{fmt.Errorf("%w; nothing was changed", store.ErrDamaged),
 		"longhand projects check --repair rebuild makes a new store of all that can be had; --repair backup goes back to the last good backup; longhand projects show --text ID reads a project as its journal has it"}

@@ -123,7 +123,7 @@ func (e *env) cure(_ context.Context, how string) iter.Seq2[string, error] {
 			yield("", storeHint(err))
 			return
 		}
-		cards, found, err := e.renewed(aside)
+		cards, found, err := e.renewed(aside, how == store.FromBackup)
 		if err != nil {
 			yield("", err)
 			return

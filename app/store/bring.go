@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 
 	"longhand/app/draft"
 )
@@ -15,8 +17,6 @@ func (s *Store) bring(id string) (*Book, error) {
 	if s.db == nil {
 		return s.bringJournal(id, nil, nil)
 	}
-	leftovers(s.folder(id))
-	leftovers(filepath.Join(s.folder(id), mirrorFolder))
 	m, err := s.manifest(id)
 	if missing(err) {
 		return s.bringJournal(id, nil, nil)
@@ -42,7 +42,6 @@ func (s *Store) bring(id string) (*Book, error) {
 		}
 	}
 	b := s.book(id, log, p, m)
-	s.tellAside(id, log)
 	if len(tail) > 0 {
 		b.written = Changed(s.folder(id))
 	}
@@ -53,6 +52,7 @@ func (s *Store) bring(id string) (*Book, error) {
 		b.rest()
 		return nil, errors.Join(fmt.Errorf("store: project %s: its journal does not fit: %w", id, err), log.Close())
 	}
+	b.tellAside()
 	return b, nil
 }
 
@@ -90,7 +90,7 @@ func (s *Store) bringJournal(id string, p *draft.Project, m *manifest) (*Book, e
 	}
 	s.tellGap(id, m, records[0])
 	b := s.book(id, log, q, m)
-	s.tellAside(id, log)
+	b.tellAside()
 	b.written = Changed(s.folder(id))
 	b.all()
 	b.replayVersions(records)
@@ -211,9 +211,27 @@ func freeName(name string) string {
 }
 
 // tellAside says that a journal had records which could not be read, and which
-// the database does not have either.
-func (s *Store) tellAside(id string, log *Journal) {
-	if log.aside != "" {
-		s.notice(Damage{Project: id, Index: -1, File: journalFile, Kind: "damaged", Mended: "its last records could not be read; they are kept in " + filepath.Base(log.aside)})
+// the database does not have either, with the sections that they name.
+func (b *Book) tellAside() {
+	if b.log.aside == "" {
+		return
+	}
+	told := Damage{Project: b.id, Index: -1, File: journalFile, Kind: "damaged", Mended: "its last records could not be read; they are kept in " + filepath.Base(b.log.aside)}
+	raw, _ := os.ReadFile(b.log.aside) // it was written a moment ago
+	named := map[string]bool{}
+	for _, hit := range indexed.FindAllSubmatch(raw, -1) {
+		k, err := strconv.Atoi(string(hit[1]))
+		if err != nil || k >= len(b.p.Sections) || named[string(hit[1])] {
+			continue
+		}
+		named[string(hit[1])] = true
+		told.Section, told.Index, told.Title = b.p.Sections[k].ID, k, b.p.Outline.Sections[k].Title
+		b.s.notice(told)
+	}
+	if len(named) == 0 {
+		b.s.notice(told)
 	}
 }
+
+// indexed is how a record of the writer's names its section.
+var indexed = regexp.MustCompile(`"index":(\d{1,6})\b`)

@@ -134,6 +134,10 @@ func (s *Store) open() (err error) {
 func (s *Store) clean() {
 	leftovers(s.home)
 	leftovers(filepath.Join(s.home, projectsFolder))
+	for _, id := range projectFolders(s.home) {
+		leftovers(s.folder(id))
+		leftovers(filepath.Join(s.folder(id), mirrorFolder))
+	}
 	all, _ := filepath.Glob(filepath.Join(s.home, backupsFolder, "*"+backupExt+partExt))
 	for _, name := range all {
 		os.Remove(name)

@@ -36,7 +36,9 @@ func TestDamageSweep(t *testing.T) {
 			c := newCase(all, seed, i, i%(cases/sound+1) == cases/sound)
 			t.Run(c.name(), func(t *testing.T) {
 				t.Parallel()
-				tally.add(c, c.run(t))
+				outcome := c.run(t)
+				t.Logf("%s: %v", outcome, c.told)
+				tally.add(c, outcome)
 			})
 		}
 	})
