@@ -125,9 +125,18 @@ func (c *benchStoreCmd) measure(e *env) ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		{"create", "ms", []float64{imported}}, {"first mirror", "ms", []float64{mirrored}}, {"open", "ms", opens}, {"autosave", "ms", saves},
+		{"create", "ms", []float64{imported}}, {"first mirror", "ms", []float64{mirrored}}, {"open", "ms", opens}, {"autosave", "ms", saves}, {"autosave, 99 of 100", "ms", percentile(saves, 0.99)},
 		{"close with backup", "ms", []float64{closed}}, {"files", "MB", []float64{whole}}, {"of these the database", "MB", []float64{base}}, {"anonymous memory", "MB", memory},
 	}, nil
+}
+
+// percentile is the value that so large a share of others is not above.
+func percentile(values []float64, share float64) []float64 {
+	if len(values) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return []float64{sorted[int(share*float64(len(sorted)-1))]}
 }
 
 // bookOf is a project of so many words in so many sections.
