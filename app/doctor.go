@@ -40,7 +40,7 @@ func (c *doctorCmd) run(e *env) error {
 	var broken []string
 	machine := assets.Probe(e.ctx)
 	for _, look := range []func(assets.Machine) []check{
-		e.checkVersion, e.checkHome, e.checkEngine, e.checkGPU, e.checkMemory, e.checkModels, e.checkWindow,
+		e.checkVersion, e.checkHome, e.checkStore, e.checkEngine, e.checkGPU, e.checkMemory, e.checkModels, e.checkWindow,
 	} {
 		for _, k := range look(machine) {
 			if k.Needed && !k.OK {

@@ -19,7 +19,7 @@ func TestDoctorOnAnEmptyHome(t *testing.T) {
 			seen[k["name"]] = k
 		}
 	}
-	for _, name := range []string{"version", "data", "disk", "engine", "gpu", "memory", "models"} {
+	for _, name := range []string{"version", "data", "disk", "store", "engine", "gpu", "memory", "models"} {
 		k := seen[name]
 		if k == nil || k["detail"] == "" {
 			t.Errorf("%s was not looked at: %v", name, k)

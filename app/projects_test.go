@@ -152,6 +152,9 @@ func TestADamagedStoreIsRepaired(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, out, _ := command(t, home, "doctor", "--json"); !strings.Contains(out, `"name":"store","ok":false`) {
+		t.Errorf("doctor: %s", out)
+	}
 	status, _, problems := command(t, home, "draft", "--resume", id)
 	if status != 1 || !strings.Contains(problems, "the store is damaged") || !strings.Contains(problems, "hint: longhand projects check") {
 		t.Errorf("draft: %d, %s", status, problems)

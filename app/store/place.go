@@ -19,6 +19,9 @@ var (
 // and a page that finds no room on the disk ends the process.
 const leastFree = 128 << 20
 
+// Suits says why a folder is no place for the store.
+func Suits(home string) error { return errors.Join(safePlace(home), enoughRoom(home)) }
+
 func enoughRoom(home string) error {
 	if n := free(home); n >= 0 && n < leastFree {
 		return fmt.Errorf("store: %w: %d MB are free in %s, %d MB are needed", ErrFull, n>>20, home, leastFree>>20)
