@@ -224,9 +224,12 @@ func grave(all []store.Damage, err error) error {
 	return nil
 }
 
-// book opens a project.
+// book opens a project; 'last' is the one that was written last.
 func (e *env) book(id string) (*store.Book, error) {
 	s, err := e.books()
+	if err == nil && id == "last" {
+		id, err = e.lastProject()
+	}
 	if err != nil {
 		return nil, err
 	}

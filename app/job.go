@@ -147,21 +147,14 @@ func (e *env) openProject(j *job) (*draft.Project, *store.Book, error) {
 	if j.Resume == "" {
 		return nil, nil, nil
 	}
-	id := j.Resume
-	if id == "last" {
-		var err error
-		if id, err = e.lastProject(); err != nil {
-			return nil, nil, err
-		}
-	}
-	log, err := e.book(id)
+	log, err := e.book(j.Resume)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := log.Project()
 	if p.Request == (draft.Request{}) {
 		log.Close()
-		return nil, nil, fmt.Errorf("draft %s cannot be resumed: its request is not there", id)
+		return nil, nil, fmt.Errorf("draft %s cannot be resumed: its request is not there", log.ID())
 	}
 	if j.Model == "" {
 		j.Model = p.Started.Model

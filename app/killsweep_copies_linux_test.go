@@ -28,6 +28,10 @@ func (s *sweep) backingUp(n int) {
 				b.good(file, known, 0)
 			}
 		}
+		if s.kills < n && s.r.IntN(3) == 0 {
+			v, _ := s.kill("projects", "compact")
+			v.lastOne()
+		}
 		if s.r.IntN(2) == 0 || s.kills >= n {
 			b.verify()
 		}
@@ -177,7 +181,7 @@ func (s *sweep) repairing(n int) {
 		if err := os.Truncate(tables[0], 50); err != nil {
 			s.t.Fatal(err)
 		}
-		s.until(min(3, n-s.kills), func(bool) {}, "projects", "check", "--repair", "rebuild")
+		s.until(min(3, n-s.kills), func(string, bool) {}, "projects", "check", "--repair", "rebuild")
 		s.kept += len(was)
 		if is := s.state(s.home); !maps.Equal(is, was) {
 			s.lost++

@@ -35,7 +35,7 @@ func (s *sweep) migrating(n int) {
 			want[p.ID] = likeness(p)
 		}
 		s.plant("empty") // killed before its first record
-		s.until(min(7, n-s.kills), func(done bool) {
+		s.until(min(7, n-s.kills), func(_ string, done bool) {
 			if done || s.r.IntN(3) == 0 {
 				s.intact()
 			}
@@ -67,13 +67,22 @@ func (s *sweep) importing(n int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.until(n, func(done bool) {
+	var told []string // as imported
+	s.until(n, func(said string, _ bool) {
+		told = append(told, strings.Fields(said)...)
 		s.intact()
 		st := s.open(s.home)
 		defer st.Close()
 		cards, err := st.Projects()
 		if err != nil {
 			s.t.Error(err)
+		}
+		ids := idsOf(cards)
+		for _, id := range told {
+			if s.kept++; !slices.Contains(ids, id) {
+				s.lost++
+				s.t.Errorf("%s was imported and is not there", id)
+			}
 		}
 		for _, c := range cards {
 			if p, err := st.Peek(c.ID); err != nil || c.State != store.Done || p.Markdown() != want.Markdown() {

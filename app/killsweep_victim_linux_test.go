@@ -19,6 +19,7 @@ import (
 type victim struct {
 	*exec.Cmd
 	s        *sweep
+	said     bytes.Buffer // where nobody else reads it
 	problems bytes.Buffer
 	family   *os.File // ends when the last of its processes is gone
 	timer    *time.Timer
@@ -85,6 +86,7 @@ func (s *sweep) kill(args ...string) (v *victim, killed bool) {
 		s.takes[what] = 300 * time.Millisecond
 	}
 	v = s.victim(args...)
+	v.Stdout = &v.said
 	began := time.Now()
 	if err := v.Start(); err != nil {
 		s.t.Fatal(err)
@@ -99,36 +101,34 @@ func (s *sweep) kill(args ...string) (v *victim, killed bool) {
 }
 
 // until runs a command until it was killed so often, and then until it is done.
-func (s *sweep) until(n int, each func(done bool), args ...string) {
+func (s *sweep) until(n int, each func(said string, done bool), args ...string) {
 	s.t.Helper()
 	for n > 0 {
 		v, killed := s.kill(args...)
 		if killed {
 			n--
 		}
-		each(!killed)
+		each(v.said.String(), !killed)
 		v.lastOne()
 		if s.t.Failed() {
 			return
 		}
 	}
-	s.run(args...)
-	each(true)
+	each(s.run(args...), true)
 }
 
 // run runs a command to its end and returns what it prints.
 func (s *sweep) run(args ...string) string {
 	s.t.Helper()
 	v := s.victim(args...)
-	var out bytes.Buffer
-	v.Stdout = &out
+	v.Stdout = &v.said
 	if err := v.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.opens++
 	v.end()
 	v.lastOne()
-	return out.String()
+	return v.said.String()
 }
 
 func (s *sweep) draw(most time.Duration) time.Duration { return time.Duration(s.r.Int64N(int64(most))) }

@@ -242,12 +242,6 @@ type projectsEditCmd struct {
 func (c *projectsEditCmd) Run(e *env) error { return e.told(true, c.run(e)) }
 
 func (c *projectsEditCmd) run(e *env) error {
-	if c.ID == "last" {
-		var err error
-		if c.ID, err = e.lastProject(); err != nil {
-			return err
-		}
-	}
 	b, err := e.book(c.ID)
 	if err != nil {
 		return err

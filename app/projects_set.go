@@ -25,12 +25,6 @@ func (c *projectsSetCmd) Run(e *env) error {
 	if len(records) == 0 {
 		return usage("say what to set: --title or --training")
 	}
-	if c.ID == "last" {
-		var err error
-		if c.ID, err = e.lastProject(); err != nil {
-			return err
-		}
-	}
 	b, err := e.book(c.ID)
 	if err != nil {
 		return err
