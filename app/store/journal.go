@@ -126,6 +126,7 @@ func goOn(folder string, from mark) (*Journal, []draft.Record, error) {
 			return j, records, nil
 		}
 	}
+	unlock(f)
 	f.Close()
 	return nil, nil, fmt.Errorf("store: open %s: %w", path, err)
 }
@@ -224,7 +225,9 @@ func (j *Journal) Close() error {
 	j.once.Do(func() {
 		close(j.stop)
 		<-j.done
-		j.last = errors.Join(j.sync(), j.f.Close())
+		err := j.sync()
+		unlock(j.f)
+		j.last = errors.Join(err, j.f.Close())
 	})
 	return j.last
 }

@@ -272,7 +272,8 @@ func (b *Book) readMirror() error {
 			p = b.Project()
 		}
 	}
-	if list.Seq < p.Seq { // it was cut off, or never got so far
+	cut := slices.ContainsFunc(list.Sections, func(l mirrorSection) bool { return len(l.Sums) > 1 })
+	if cut || list.Seq < p.Seq { // it was cut off, or never got so far
 		b.stir()
 	}
 	return b.Save()
