@@ -281,3 +281,45 @@ func TestVersionsLostWithTheWriteAheadFileAreTold(t *testing.T) {
 		t.Errorf("told %v", told)
 	}
 }
+
+// TestAMirrorThatWasCutOffIsFinished stops the writing of a mirror after each of
+// its steps, opens the project and closes it, and finds nothing but its files.
+func TestAMirrorThatWasCutOffIsFinished(t *testing.T) {
+	home := t.TempDir()
+	s := opened(t, home)
+	b := created(t, s, "d1", beginning()...)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := s.folder("d1")
+	was, err := readList(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = reopened(t, s, "d1")
+	if err := b.Append(draft.Line{Section: was.Sections[0].ID, Plan: draft.SectionPlan{Title: "Another"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now, err := readList(folder)
+	if err != nil || now.Sections[0].File == was.Sections[0].File {
+		t.Fatalf("%v, %+v", err, now)
+	}
+	// As if it had been killed before the old file went.
+	both, _ := between(was, now, filepath.Join(folder, mirrorFolder), b.p)
+	if err := errors.Join(writeList(folder, both), os.WriteFile(filepath.Join(folder, mirrorFolder, was.Sections[0].File), []byte(render(was.Sections[0].Plan.Title, b.p.Sections[0].Text)), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := reopened(t, s, "d1").Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(folder, mirrorFolder, "*"))
+	if list, err := readList(folder); err != nil || list.Seq != now.Seq || len(files) != len(now.Sections) {
+		t.Errorf("the folder has %v, the list is of %d, want %d: %v", files, list.Seq, now.Seq, err)
+	}
+	if n := s.Notices(); len(n) > 0 {
+		t.Errorf("noticed %v", n)
+	}
+}

@@ -114,37 +114,8 @@ func (s *Store) writeMirror(id string, p *draft.Project) error {
 	was, _ := readList(s.folder(id)) // what cannot be read is written anew
 	now := listOf(p)
 	now.Updated = s.now().UTC().Truncate(time.Second)
-	texts := map[string]string{}
-	before := map[string]mirrorSection{} // by file
-	for _, l := range was.Sections {
-		before[l.File] = l
-	}
-	both := now
-	both.Sections = slices.Clone(now.Sections)
-	same := len(was.Sections) > 0
-	for i, l := range now.Sections {
-		file := render(l.Plan.Title, p.Sections[i].Text)
-		texts[l.File] = file
-		old, had := before[l.File]
-		if had && slices.Equal(old.Sums, l.Sums) && fileIs(filepath.Join(folder, l.File), l.Sums[0]) {
-			delete(texts, l.File)
-			continue
-		}
-		same = false
-		if !had {
-			old.Sums = []string{""}
-		}
-		both.Sections[i].Sums = append(slices.Clone(l.Sums), old.Sums...)
-	}
-	// Files of sections that moved or went stay known until they are gone.
-	for name, l := range before {
-		if !slices.ContainsFunc(now.Sections, func(n mirrorSection) bool { return n.File == name }) {
-			l.Sums = append(slices.Clone(l.Sums), "")
-			both.Sections = append(both.Sections, l)
-			same = false
-		}
-	}
-	if !same {
+	both, texts := between(was, now, folder, p)
+	if len(texts) > 0 || len(both.Sections) > len(now.Sections) || len(was.Sections) == 0 {
 		if err := writeList(s.folder(id), both); err != nil {
 			return err
 		}
@@ -152,15 +123,44 @@ func (s *Store) writeMirror(id string, p *draft.Project) error {
 	if err := replaceAll(folder, texts); err != nil {
 		return err
 	}
-	for name := range before {
-		if !slices.ContainsFunc(now.Sections, func(n mirrorSection) bool { return n.File == name }) {
-			os.Remove(filepath.Join(folder, name))
-		}
+	for _, l := range both.Sections[len(now.Sections):] {
+		os.Remove(filepath.Join(folder, l.File))
 	}
 	if len(texts) > 0 {
 		syncFolder(folder)
 	}
 	return writeList(s.folder(id), now)
+}
+
+// between is the list of a mirror that is being written: each file with the sums
+// of both lists, and behind them the files that go. texts are the files to be
+// written. Its Seq is an older one, so that whoever opens the project sees that
+// the writing was cut off.
+func between(was, now mirror, folder string, p *draft.Project) (both mirror, texts map[string]string) {
+	before := map[string]mirrorSection{} // by file
+	for _, l := range was.Sections {
+		before[l.File] = l
+	}
+	both, texts = now, map[string]string{}
+	both.Sections, both.Seq = slices.Clone(now.Sections), min(was.Seq, now.Seq-1)
+	for i, l := range now.Sections {
+		old, had := before[l.File]
+		delete(before, l.File)
+		if had && slices.Equal(old.Sums, l.Sums) && fileIs(filepath.Join(folder, l.File), l.Sums[0]) {
+			continue
+		}
+		texts[l.File] = render(l.Plan.Title, p.Sections[i].Text)
+		if !had {
+			old.Sums = []string{""}
+		}
+		both.Sections[i].Sums = append(slices.Clone(l.Sums), old.Sums...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		l := before[name]
+		l.Sums = append(slices.Clone(l.Sums), "")
+		both.Sections = append(both.Sections, l)
+	}
+	return both, texts
 }
 
 // listOf is the list of a project's mirror.
