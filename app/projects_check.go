@@ -126,9 +126,10 @@ func (e *env) renewed(aside string, whole bool) ([]store.Card, []store.Damage, e
 		return nil, nil, err
 	}
 	found := s.Notices()
-	if whole {
-		found = nil
+	if !whole { // journals stayed where they are: there is nothing to compare with, and the notices say what was taken in
+		return cards, found, nil
 	}
+	found = nil
 	for _, d := range store.Compare(idsOf(cards), peeker(store.Beside(aside)), peeker(s)) {
 		found = append(found, difference(d))
 	}
