@@ -63,7 +63,7 @@ func (b *Book) prepare() (*commit, error) {
 	was := b.man
 	c := &commit{puts: map[string][]byte{}, dirty: b.dirty, versions: b.versions}
 	c.man = &manifest{Rev: was.Rev + 1, Seq: b.p.Seq, Mark: b.log.end(), Title: b.p.Outline.Title, Prompt: firstLine(b.p.Request.Prompt), Target: b.p.Target,
-		State: stateOf(b.p), Created: was.Created, Updated: was.Updated, Saved: b.s.now().UTC(), Parts: map[string]part{}}
+		State: StateOf(b.p), Created: was.Created, Updated: was.Updated, Saved: b.s.now().UTC(), Parts: map[string]part{}}
 	if b.written.After(was.Updated) {
 		c.man.Updated = b.written.UTC()
 	}

@@ -54,7 +54,8 @@ const (
 	Done     State = "done"
 )
 
-func stateOf(p *draft.Project) State {
+// StateOf is how far a project is.
+func StateOf(p *draft.Project) State {
 	switch {
 	case p.Done:
 		return Done

@@ -161,7 +161,7 @@ func (s *Store) card(id string) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	c := Card{ID: id, Title: p.Outline.Title, Words: p.Words(), Target: p.Target, State: stateOf(p), Created: s.created(id).Unix(), Updated: Changed(s.folder(id)).Unix(), Sections: len(p.Sections)}
+	c := Card{ID: id, Title: p.Outline.Title, Words: p.Words(), Target: p.Target, State: StateOf(p), Created: s.created(id).Unix(), Updated: Changed(s.folder(id)).Unix(), Sections: len(p.Sections)}
 	if c.Title == "" {
 		c.Title = firstLine(p.Request.Prompt)
 	}
@@ -199,9 +199,6 @@ func (s *Store) Peek(id string) (*draft.Project, error) {
 	}
 	return draft.Extend(p, tail...)
 }
-
-// StateOf is how far a project is.
-func StateOf(p *draft.Project) State { return stateOf(p) }
 
 // Counts are the numbers of versions of a project's sections, by id.
 func (s *Store) Counts(id string) map[int]int {

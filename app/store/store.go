@@ -242,9 +242,6 @@ func (s *Store) notice(d Damage) {
 
 func (s *Store) folder(id string) string { return filepath.Join(s.home, projectsFolder, id) }
 
-// Folder is where a project's journal and mirror lie.
-func (s *Store) Folder(id string) string { return s.folder(id) }
-
 // get reads a value and checks it.
 func (s *Store) get(key string, k kind) (plain []byte, sum string, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
