@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"longhand/app/store"
 	"longhand/assets"
 )
 
@@ -20,7 +21,7 @@ func (e *env) checkHome(assets.Machine) []check {
 		return []check{k}
 	}
 	checks := []check{k}
-	if kind := fileSystem(e.home); remoteFileSystem(kind) {
+	if kind := store.Remote(e.home); kind != "" {
 		checks = append(checks, check{Name: "data", Detail: e.home + " is on a network file system (" + kind + "), where locks and memory maps are not reliable",
 			Hint: known("set LONGHAND_HOME to a folder on this machine's own disk")})
 	}
@@ -47,39 +48,6 @@ func writeProbe(dir string) error {
 	}
 	f.Close()
 	return os.Remove(f.Name())
-}
-
-// fileSystem is the kind of file system that holds a folder; "" if unknown.
-func fileSystem(dir string) string {
-	b, err := os.ReadFile("/proc/mounts")
-	if err != nil {
-		return ""
-	}
-	return mountKind(string(b), dir)
-}
-
-// mountKind finds the mount with the longest path that holds dir.
-func mountKind(mounts, dir string) string {
-	best, kind := "", ""
-	for line := range strings.Lines(mounts) {
-		f := strings.Fields(line)
-		if len(f) < 3 {
-			continue
-		}
-		at := strings.ReplaceAll(f[1], `\040`, " ")
-		if (at == "/" || dir == at || strings.HasPrefix(dir, at+"/")) && len(at) >= len(best) {
-			best, kind = at, f[2]
-		}
-	}
-	return kind
-}
-
-func remoteFileSystem(kind string) bool {
-	switch kind {
-	case "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.rclone", "davfs", "fuse.davfs2":
-		return true
-	}
-	return false
 }
 
 // checkModels looks whether there is a model, and whether the files are those

@@ -44,15 +44,6 @@ func TestDoctorNamesAHomeThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestMountKind(t *testing.T) {
-	const mounts = "/dev/vda / ext4 rw 0 0\nserver:/x /home nfs4 rw 0 0\nserver:/y /mnt/my\\040disk cifs rw 0 0\ntmpfs /home/a/tmp tmpfs rw 0 0\n"
-	for dir, want := range map[string]string{"/opt/x": "ext4", "/home": "nfs4", "/home/a": "nfs4", "/homes": "ext4", "/home/a/tmp/y": "tmpfs", "/mnt/my disk/z": "cifs"} {
-		if got := mountKind(mounts, dir); got != want || remoteFileSystem(got) != (want == "nfs4" || want == "cifs") {
-			t.Errorf("%s is on %q, want %q", dir, got, want)
-		}
-	}
-}
-
 // The devices are listed by a child process, which is this test binary.
 func TestDoctorListsDevices(t *testing.T) {
 	t.Setenv("LONGHAND_LIBRARY", enginetest.Library(t))

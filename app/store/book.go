@@ -289,11 +289,8 @@ func (b *Book) wakeUp() {
 	}
 }
 
-// put writes a record into the journal and takes it into the project.
+// put writes a record that fits into the journal and takes it into the project.
 func (b *Book) put(r draft.Record) error {
-	if err := b.p.Check(r); err != nil {
-		return fmt.Errorf("store: project %s: %w", b.id, err)
-	}
 	if err := b.log.Append(r); err != nil {
 		return err
 	}

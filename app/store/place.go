@@ -42,8 +42,8 @@ func safePlace(home string) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if name := network(real); name != "" {
-		return fmt.Errorf("store: %s lies on %s: %w", home, name, ErrUnsafe)
+	if kind := Remote(real); kind != "" {
+		return fmt.Errorf("store: %s is on a network file system (%s): %w", home, kind, ErrUnsafe)
 	}
 	for dir := real; ; dir = filepath.Dir(dir) {
 		name := strings.ToLower(filepath.Base(dir))
