@@ -110,8 +110,8 @@ func (s *Store) book(id string, log *Journal, p *draft.Project, m *manifest) *Bo
 
 // Open opens a project. What its journal has and the database lacks, since the
 // program was killed, is taken in; then what was changed in its mirror by other
-// programs. Who opens a project that is open has the same book; it is closed with its last
-// Close.
+// programs. Who opens a project that is open has the same book; it is closed
+// with its last Close.
 func (s *Store) Open(id string) (*Book, error) {
 	s.opens.Lock()
 	defer s.opens.Unlock()
